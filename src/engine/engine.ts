@@ -1,0 +1,192 @@
+/**
+ * The use cases of tsnet as one interface: what the command line, the daemon and the runtime plugins call.
+ *
+ * Requests and answers are JSON-safe, so that the daemon can carry them over its socket and a thin client is the same
+ * interface again. References are what a person types: a name, an id, a unique prefix of an id.
+ */
+import type { Endpoint, Lease, Network, PublishedPort, Sandbox } from '../model/records.ts';
+import type { Orphan } from '../plan/kernel.ts';
+import type { Plan } from '../plan/resource.ts';
+import type { DockerNetwork } from './docker-network.ts';
+
+/** `--dry-run`: nothing is written, the plan is the answer. */
+export interface Rehearsable {
+  readonly dryRun?: boolean;
+}
+
+export interface IpamRequest {
+  readonly subnet?: string;
+  readonly gateway?: string;
+  readonly range?: string;
+  readonly aux?: Readonly<Record<string, string>>;
+}
+
+export interface CreateNetworkRequest extends Rehearsable {
+  readonly name: string;
+  readonly driver?: string;
+  readonly ipam?: readonly IpamRequest[];
+  readonly ipamDriver?: string;
+  readonly ipamOptions?: Readonly<Record<string, string>>;
+  readonly internal?: boolean;
+  readonly attachable?: boolean;
+  readonly enableIPv4?: boolean;
+  readonly enableIPv6?: boolean;
+  readonly options?: Readonly<Record<string, string>>;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export interface CreateNetworkAnswer {
+  readonly id: string;
+  readonly warnings: readonly string[];
+  readonly plan: Plan;
+}
+
+export interface AttachOptions {
+  readonly ip?: string;
+  readonly ip6?: string;
+  readonly mac?: string;
+  readonly interfaceName?: string;
+  readonly aliases?: readonly string[];
+  /** As typed: "8080:80", "127.0.0.1:53:53/udp", "80". */
+  readonly ports?: readonly string[];
+  readonly gatewayPriority?: number;
+  readonly driverOptions?: Readonly<Record<string, string>>;
+}
+
+export interface ConnectRequest extends AttachOptions, Rehearsable {
+  readonly network: string;
+  /** CONTAINER of the command line: name or id of a sandbox, path, `netns:NAME`, `pid:N`, `docker:NAME`, `podman:NAME`, `containerd:ID`. */
+  readonly container: string;
+}
+
+export interface ConnectAnswer {
+  readonly endpoint: Endpoint;
+  readonly sandbox: Sandbox;
+  readonly warnings: readonly string[];
+  readonly plan: Plan;
+}
+
+export interface DisconnectRequest extends Rehearsable {
+  readonly network: string;
+  readonly container: string;
+  /** Go on where the kernel refuses, and forget the endpoint all the same. */
+  readonly force?: boolean;
+}
+
+export interface PublishRequest extends Rehearsable {
+  readonly network: string;
+  readonly container: string;
+  readonly ports: readonly string[];
+}
+
+export interface ChangeAnswer {
+  readonly plan: Plan;
+  readonly warnings: readonly string[];
+}
+
+export interface NetworkFilters {
+  /** Key → values, as `--filter` gives them: driver, id, name, label, scope, type, dangling. */
+  readonly [key: string]: readonly string[];
+}
+
+export interface PruneRequest extends Rehearsable {
+  /** until, label, label!. */
+  readonly filters?: NetworkFilters;
+}
+
+export interface CreateSandboxRequest {
+  readonly name?: string;
+  readonly command: readonly string[];
+  /** Networks to attach, in order; ports and addresses go to the first unless given per network. */
+  readonly attach: readonly (AttachOptions & { readonly network: string })[];
+}
+
+export interface SandboxView {
+  readonly sandbox: Sandbox;
+  readonly endpoints: readonly (Endpoint & { readonly networkName: string })[];
+  readonly alive: boolean;
+}
+
+export interface PortView extends PublishedPort {
+  readonly network: string;
+  readonly container: string;
+  /** The container's address that they lead to. */
+  readonly to: string;
+}
+
+/** One line of `diff`. */
+export interface Drift {
+  readonly state: 'missing' | 'wrong' | 'orphaned' | 'pending';
+  /** What it belongs to: "network web", "container db on web", "host". */
+  readonly owner: string;
+  /** What is missing, wrong or too much, with its name: "bridge tsnet0", "route 0.0.0.0/0 via 172.17.0.1 dev eth0". */
+  readonly what: string;
+  readonly detail?: string;
+}
+
+export interface RepairAnswer {
+  readonly repaired: readonly Drift[];
+  /** Drift that could not be mended, and why. */
+  readonly failed: readonly { readonly drift: Drift; readonly reason: string }[];
+}
+
+export interface GcRequest extends Rehearsable {}
+
+/** What gc lets go of. */
+export interface Garbage {
+  readonly kind: 'sandbox' | 'endpoint' | 'network' | 'orphan';
+  readonly name: string;
+  readonly reason: string;
+}
+
+export interface Info {
+  readonly version: string;
+  readonly networks: number;
+  readonly sandboxes: number;
+  readonly endpoints: number;
+  readonly leases: number;
+  readonly publishedPorts: number;
+  readonly pending: number;
+  readonly dataRoot: string;
+  readonly execRoot: string;
+  readonly firewallBackend: string;
+  readonly drivers: readonly { readonly name: string; readonly scope: string; readonly source: string }[];
+  readonly addressPools: readonly { readonly base: string; readonly size: number }[];
+  /** Kernel parameters of the host that tsnet changed, with the value they had. */
+  readonly changedSysctls: readonly { readonly key: string; readonly before: string; readonly now: string }[];
+  readonly warnings: readonly string[];
+}
+
+export interface Engine {
+  createNetwork(request: CreateNetworkRequest): Promise<CreateNetworkAnswer>;
+  /** The removed network's name. */
+  removeNetwork(request: Rehearsable & { readonly network: string }): Promise<ChangeAnswer & { readonly name: string }>;
+  pruneNetworks(request: PruneRequest): Promise<{ readonly removed: readonly string[]; readonly failed: readonly { name: string; reason: string }[] }>;
+  listNetworks(filters?: NetworkFilters): Promise<Network[]>;
+  /** Docker's JSON of one network. */
+  inspectNetwork(reference: string): Promise<DockerNetwork>;
+
+  connect(request: ConnectRequest): Promise<ConnectAnswer>;
+  disconnect(request: DisconnectRequest): Promise<ChangeAnswer>;
+  publish(request: PublishRequest): Promise<ChangeAnswer & { readonly ports: readonly PublishedPort[] }>;
+  unpublish(request: PublishRequest): Promise<ChangeAnswer>;
+
+  /** Makes a sandbox with a namespace of its own, attached; its process is started by the caller and told to `adoptProcess`. */
+  createSandbox(request: CreateSandboxRequest): Promise<SandboxView & { readonly warnings: readonly string[] }>;
+  /** Ties a sandbox to the process that runs in it. */
+  adoptProcess(sandboxId: string, pid: number): Promise<void>;
+  /** Detaches and removes a sandbox of our own. */
+  removeSandbox(reference: string): Promise<void>;
+  listSandboxes(): Promise<SandboxView[]>;
+  inspectSandbox(reference: string): Promise<SandboxView>;
+  listPorts(container?: string): Promise<PortView[]>;
+  listLeases(network: string): Promise<Lease[]>;
+
+  diff(): Promise<Drift[]>;
+  repair(request?: Rehearsable): Promise<RepairAnswer>;
+  gc(request?: GcRequest): Promise<Garbage[]>;
+  info(): Promise<Info>;
+  close(): Promise<void>;
+}
+
+export type { Orphan };

@@ -1,0 +1,157 @@
+/**
+ * The records that the ledger holds: plain, readonly, JSON-safe.
+ *
+ * Addresses are canonical text ("172.17.0.2", "fd00::2"), prefixes are "address/length". Arithmetic on them lives in
+ * `address.ts`; nothing here computes.
+ */
+
+/** JSON object, as driver settings and options of other people are kept. */
+export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: JsonValue;
+}
+
+export type Family = 4 | 6;
+
+/** A process, told apart from a later one of the same pid by its start time (field 22 of /proc/PID/stat, clock ticks since boot). */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly startTime: number;
+}
+
+/** A subnet of a network. */
+export interface Pool {
+  /** "172.17.0.0/16": no host bits set. */
+  readonly subnet: string;
+  /** The address of the bridge, and the next hop of the containers unless `route` names another. */
+  readonly gateway?: string;
+  /** Dynamic addresses come from this prefix only; it lies inside `subnet`. */
+  readonly range?: string;
+  /** Next hop handed to containers when it is not `gateway` (daemon.json `default-gateway`, aux address `DefaultGatewayIPv4`). */
+  readonly route?: string;
+  /** Addresses that other devices hold: never leased. */
+  readonly aux: Readonly<Record<string, string>>;
+}
+
+export interface Network {
+  readonly version: 1;
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly name: string;
+  readonly driver: string;
+  readonly scope: 'local' | 'global';
+  /** RFC 3339, UTC, nanoseconds as Docker prints them. */
+  readonly createdAt: string;
+  readonly internal: boolean;
+  readonly attachable: boolean;
+  readonly enableIPv4: boolean;
+  readonly enableIPv6: boolean;
+  readonly ipamDriver: string;
+  readonly ipamOptions: Readonly<Record<string, string>>;
+  readonly pools: readonly Pool[];
+  /** Driver options as they were given. */
+  readonly options: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** What the driver made of `options` and of the host it saw at creation: from here on a plan needs nothing else. */
+  readonly settings: JsonObject;
+  /** bridge, host and none: there without being created, and never removed. */
+  readonly predefined: boolean;
+  readonly state: 'creating' | 'active' | 'removing';
+  /** Who is creating or removing it; present in those states only. */
+  readonly owner?: ProcessIdentity;
+}
+
+/** How a sandbox's namespace was named to us; decides how its life and death are seen. */
+export type SandboxOrigin =
+  /** Made by `tsnet run`: the namespace is bound under exec-root and dies with its process. */
+  | { readonly kind: 'own' }
+  /** A path, or `netns:NAME` (= /run/netns/NAME). */
+  | { readonly kind: 'netns'; readonly path: string }
+  | { readonly kind: 'pid'; readonly pid: number }
+  /** A container of a runtime on this host; `id` is the runtime's. */
+  | { readonly kind: 'docker' | 'podman' | 'containerd'; readonly id: string };
+
+/** A network namespace, told apart from a later one at the same path by device and inode. */
+export interface Netns {
+  readonly path: string;
+  readonly device: number;
+  readonly inode: number;
+}
+
+export interface Sandbox {
+  readonly version: 1;
+  /** 64 hex digits. */
+  readonly id: string;
+  /** Unique on this host. */
+  readonly name: string;
+  readonly origin: SandboxOrigin;
+  readonly netns: Netns;
+  /** The first process (own, pid, docker …), where there is one. */
+  readonly process?: ProcessIdentity;
+  /** The command of a sandbox of our own, as typed. */
+  readonly command?: readonly string[];
+  readonly createdAt: string;
+  readonly state: 'creating' | 'running' | 'removing';
+  /** Who is creating or removing it; present in those states only. */
+  readonly owner?: ProcessIdentity;
+}
+
+export type Protocol = 'tcp' | 'udp' | 'sctp';
+
+/** Published ports: a range is one object. Host port `hostPort + i` reaches container port `containerPort + i`, 0 ≤ i < `count`. */
+export interface PublishedPort {
+  readonly protocol: Protocol;
+  /** "0.0.0.0", "::" (every local address of that family) or one host address. Its family is the mapping's. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly count: number;
+}
+
+/** One address of an endpoint. */
+export interface EndpointAddress {
+  /** "172.17.0.2/16": the length is the subnet's. */
+  readonly address: string;
+  /** Next hop for what leaves the subnet; absent on internal networks. */
+  readonly gateway?: string;
+}
+
+export interface Endpoint {
+  readonly version: 1;
+  /** 64 hex digits. */
+  readonly id: string;
+  readonly networkId: string;
+  readonly sandboxId: string;
+  /** Name inside the sandbox: eth0, eth1 … */
+  readonly interfaceName: string;
+  /** Name of the host's end, where the driver makes one. */
+  readonly hostLink: string;
+  readonly mac: string;
+  /** At most one a family, IPv4 first. */
+  readonly addresses: readonly EndpointAddress[];
+  readonly aliases: readonly string[];
+  /** The highest gives the default route; equal ones: the lowest `ordinal`. */
+  readonly gatewayPriority: number;
+  /** 0 for the sandbox's first network, then counting up. */
+  readonly ordinal: number;
+  readonly ports: readonly PublishedPort[];
+  /** Ports being published or withdrawn right now; part of `ports` while they are. */
+  readonly changingPorts?: readonly PublishedPort[];
+  readonly driverOptions: Readonly<Record<string, string>>;
+  readonly createdAt: string;
+  readonly state: 'attaching' | 'attached' | 'detaching' | 'publishing' | 'unpublishing';
+  /** Who is making the change; present in all states but `attached`. */
+  readonly owner?: ProcessIdentity;
+}
+
+/** Who holds an address of a network. */
+export type LeaseHolder =
+  | { readonly kind: 'endpoint'; readonly endpointId: string }
+  /** Given back; `untilMs` (Unix time, milliseconds) says when it is as good as any other. */
+  | { readonly kind: 'quarantine'; readonly untilMs: number };
+
+export interface Lease {
+  readonly networkId: string;
+  readonly address: string;
+  readonly holder: LeaseHolder;
+}

@@ -1,0 +1,90 @@
+/**
+ * The contract between tsnet and a driver: the page that the author of a driver reads first.
+ *
+ * A driver is a value made by `defineDriver`. It decides; it never acts. `configure` runs once, when a network is created: it
+ * sees the options and the host, refuses what cannot be, and freezes every decision in `settings`. From then on the plans
+ * are computed from the records alone, so that the same plan serves to make, remove, compare and print.
+ *
+ * All functions are plain and synchronous: a planner that awaits, reads a file, looks at the clock or runs a program is a bug.
+ */
+import type { Endpoint, JsonObject, Network, Pool } from '../model/records.ts';
+import type { Facts } from './kernel.ts';
+import type { Plan } from './resource.ts';
+
+/** JSON Schema (draft-07 subset) of a driver's options: an object schema whose properties carry a `description`. */
+export type OptionsSchema = JsonObject;
+
+/** A network that is about to be created, options parsed by the driver's schema. */
+export interface NetworkDraft {
+  readonly id: string;
+  readonly name: string;
+  readonly internal: boolean;
+  readonly enableIPv4: boolean;
+  readonly enableIPv6: boolean;
+  readonly pools: readonly Pool[];
+  /** `-o` values, names resolved to ours ("bridge.name"), values typed by the schema. */
+  readonly options: JsonObject;
+  readonly predefined: boolean;
+}
+
+/** The values of daemon.json that reach drivers. */
+export interface DriverDefaults {
+  readonly ipForward: boolean;
+  readonly ipMasquerade: boolean;
+  readonly icc: boolean;
+  readonly mtu: number;
+  readonly publishAddress: string;
+  readonly allowDirectRouting: boolean;
+  /** Whether firewall rules are written at all, per family (`iptables`, `ip6tables`). */
+  readonly firewall: { readonly ipv4: boolean; readonly ipv6: boolean };
+}
+
+export interface ConfigureInput {
+  readonly draft: NetworkDraft;
+  readonly facts: Facts;
+  readonly defaults: DriverDefaults;
+}
+
+/** An option's names: Docker's (and podman's) spellings that mean ours. */
+export type OptionAliases = Readonly<Record<string, string>>;
+
+export interface DriverDefinition<Settings> {
+  readonly name: string;
+  readonly api: 1;
+  readonly scope: 'local' | 'global';
+  /** Whether its networks lease addresses. */
+  readonly ipam: 'pools' | 'none';
+  /** Why `connect` is refused, for drivers whose networks take no endpoints. */
+  readonly refusesEndpoints?: string;
+  /** Schema of `-o` values by our names. */
+  readonly options: OptionsSchema;
+  /** Docker's option names → ours: `{ "com.docker.network.bridge.name": "bridge.name" }`. */
+  readonly aliases: OptionAliases;
+  /** Decides everything that depends on options, defaults and host; throws TsnetError to refuse. */
+  configure(input: ConfigureInput): Settings;
+  /** What must exist for the network. */
+  networkPlan(network: Network, settings: Settings): Plan;
+  /** What must exist for one endpoint, default routes left out: those belong to the sandbox (`sandbox-plan.ts`). */
+  endpointPlan(network: Network, settings: Settings, endpoint: Endpoint): Plan;
+}
+
+/** A driver as the engine holds it, its settings type closed over. */
+export interface Driver extends Omit<DriverDefinition<JsonObject>, 'networkPlan' | 'endpointPlan'> {
+  networkPlan(network: Network): Plan;
+  endpointPlan(network: Network, endpoint: Endpoint): Plan;
+}
+
+/**
+ * Makes a driver. `parseSettings` turns the JSON of the ledger back into the driver's own type; it is where a driver
+ * that changed its settings between versions reads the old ones.
+ */
+export function defineDriver<Settings extends JsonObject>(
+  definition: DriverDefinition<Settings> & { readonly parseSettings: (settings: JsonObject) => Settings },
+): Driver {
+  const { parseSettings, networkPlan, endpointPlan, ...rest } = definition;
+  return {
+    ...rest,
+    networkPlan: (network) => networkPlan(network, parseSettings(network.settings)),
+    endpointPlan: (network, endpoint) => endpointPlan(network, parseSettings(network.settings), endpoint),
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * What the engine asks of the kernel layer (implemented in `src/kernel/`).
+ *
+ * All calls are idempotent. What exists and is right is left alone; what is gone counts as removed.
+ */
+import type { Family, Netns, ProcessIdentity, Protocol } from '../model/records.ts';
+import type { Plan, Resource } from './resource.ts';
+
+/** The namespaces of the sandboxes that a plan speaks of, by sandbox id. */
+export type Namespaces = ReadonlyMap<string, Netns>;
+
+/** How one resource was found. `wrong` says what differs, in words for the administrator. */
+export type Observation =
+  | { readonly resource: Resource; readonly state: 'present' | 'missing' }
+  | { readonly resource: Resource; readonly state: 'wrong'; readonly detail: string };
+
+/** Something tagged ours that no plan names. */
+export type Orphan =
+  | { readonly kind: 'link'; readonly name: string; readonly tag: string }
+  | { readonly kind: 'rule'; readonly family: Family; readonly table: string; readonly chain: string; readonly rule: string };
+
+export interface HostLink {
+  readonly name: string;
+  /** IFLA_INFO_KIND: "bridge", "veth" …; absent for hardware. */
+  readonly kind?: string;
+  readonly mtu: number;
+  readonly up: boolean;
+  readonly alias?: string;
+  /** "192.168.1.5/24" … */
+  readonly addresses: readonly string[];
+}
+
+export interface HostRoute {
+  /** "10.0.0.0/8"; the default routes are left out. */
+  readonly destination: string;
+  readonly link: string;
+}
+
+/** What a driver may look at when a network is created. */
+export interface Facts {
+  readonly links: readonly HostLink[];
+  /** Unicast routes of all tables of the host but `local`, default routes left out. */
+  readonly routes: readonly HostRoute[];
+}
+
+/** A socket of some program that listens on (tcp), or is bound without a peer to (udp, sctp), a local port. */
+export interface Listener {
+  readonly protocol: Protocol;
+  /** "0.0.0.0", "::" or one address. An IPv6 wildcard that also takes IPv4 is reported once for each family. */
+  readonly address: string;
+  readonly port: number;
+  readonly inode: number;
+}
+
+/** Which conntrack entries to delete. Every given field must match. */
+export interface FlowFilter {
+  readonly family: Family;
+  readonly protocol?: Protocol;
+  /** Original destination port range, inclusive. */
+  readonly hostPorts?: readonly [number, number];
+  /** The container's address: original source, or the source that replies come from. */
+  readonly address?: string;
+}
+
+export interface Kernel {
+  /** Makes the plan true, in order. Throws at the first failure and leaves what was made: undoing is the caller's `remove`. */
+  ensure(plan: Plan, namespaces: Namespaces): Promise<void>;
+  /** Removes the plan in reverse. Goes on after a failure and throws one AggregateError at the end. */
+  remove(plan: Plan, namespaces: Namespaces): Promise<void>;
+  /** One observation a resource, in the plan's order. */
+  observe(plan: Plan, namespaces: Namespaces): Promise<Observation[]>;
+  /** Everything tagged ours that `plans` do not name. */
+  orphans(plans: Plan): Promise<Orphan[]>;
+  /** Removes orphans. */
+  sweep(orphans: readonly Orphan[]): Promise<void>;
+  /** Removes our chains altogether, once nothing of ours uses them; the administrator's chain goes only if it is empty. */
+  dismantleFirewall(): Promise<void>;
+
+  facts(): Promise<Facts>;
+  /** Names of the links inside a namespace. */
+  linkNames(netns: Netns): Promise<string[]>;
+  /** Those of our tagged host links that exist: tag → link name. A veth whose host end is there proves that its namespace lives. */
+  taggedLinks(): Promise<Map<string, string>>;
+  listeners(protocols: readonly Protocol[]): Promise<Listener[]>;
+  /** "nginx (pid 812)" for a socket inode, if it can be found. */
+  socketHolder(inode: number): string | undefined;
+  /** First and last port of net.ipv4.ip_local_port_range of the host. */
+  ephemeralPorts(): readonly [number, number];
+  forgetFlows(filters: readonly FlowFilter[]): Promise<void>;
+
+  /** Makes a namespace and binds it to `path`. */
+  createNetns(path: string): Netns;
+  /** Unbinds `path` and removes the file; missing is fine. */
+  removeNetns(path: string): void;
+  /** The namespace at a path now; undefined when the path is not there or is not a namespace. */
+  netnsAt(path: string): Netns | undefined;
+  /** Whether some process still lives in the namespace (its /proc/PID/ns/net). */
+  netnsInUse(netns: { readonly device: number; readonly inode: number }): boolean;
+  processIdentity(pid: number): ProcessIdentity | undefined;
+  isAlive(process: ProcessIdentity): boolean;
+  /** Ends all sockets. */
+  close(): Promise<void>;
+}

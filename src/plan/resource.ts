@@ -1,0 +1,202 @@
+/**
+ * Everything tsnet ever asks of a kernel, as data.
+ *
+ * A plan is an ordered list of resources. The same plan is ensured by `connect`, removed by `disconnect`, compared by
+ * `diff` and printed by `--dry-run`, so a resource says what must be true, never what to do. All fields are JSON-safe.
+ *
+ * Who makes them true: one executor a kind, in `src/kernel/`.
+ */
+import type { Family, Protocol } from '../model/records.ts';
+
+/** Where a resource lives: the host's namespace, or the sandbox with this id. */
+export type Place = 'host' | { readonly sandbox: string };
+
+/** A Linux bridge in the host's namespace, up. Removed with the plan unless `adopted`. */
+export interface BridgeResource {
+  readonly kind: 'bridge';
+  readonly name: string;
+  readonly mtu: number;
+  /** Fixed so that it does not change with the ports (the kernel takes the lowest port MAC otherwise); absent when adopted. */
+  readonly mac?: string;
+  /** Somebody else's bridge: must exist, is used, is never changed or deleted. */
+  readonly adopted: boolean;
+  /** Interface alias (IFLA_IFALIAS) that marks it ours. */
+  readonly tag: string;
+}
+
+/** A veth pair: `host` in the host's namespace (a bridge port if `master`), `peer` born inside the sandbox; both up. */
+export interface VethResource {
+  readonly kind: 'veth';
+  readonly sandbox: string;
+  readonly host: string;
+  readonly peer: string;
+  readonly master?: string;
+  readonly mtu: number;
+  /** MAC of the peer. */
+  readonly mac: string;
+  /** The bridge may send a frame back out of the port it came in by (IFLA_BRPORT_MODE); published ports reach their own container so. */
+  readonly hairpin: boolean;
+  /** Frames between isolated ports are dropped by the bridge (IFLA_BRPORT_ISOLATED): `icc=false`. */
+  readonly isolated: boolean;
+  /** Interface alias of the host's end: `tsnet:<endpoint id>`. */
+  readonly tag: string;
+}
+
+/** An existing link that must be up (`lo` of a sandbox). Removing it changes nothing. */
+export interface LinkUpResource {
+  readonly kind: 'link-up';
+  readonly place: Place;
+  readonly link: string;
+}
+
+/** An address on a link; IPv6 without duplicate address detection (IFA_F_NODAD), since IPAM is the one authority. */
+export interface AddressResource {
+  readonly kind: 'address';
+  readonly place: Place;
+  readonly link: string;
+  /** "172.17.0.2/16" */
+  readonly address: string;
+}
+
+/** A unicast route, marked with tsnet's route protocol number. */
+export interface RouteResource {
+  readonly kind: 'route';
+  readonly place: Place;
+  readonly family: Family;
+  /** "0.0.0.0/0" or "::/0" for the default route. */
+  readonly destination: string;
+  readonly link: string;
+  /** Next hop; absent: on link. */
+  readonly via?: string;
+  /** Routing table; absent: main. */
+  readonly table?: number;
+}
+
+/** A policy rule: packets from `from` look into `table`, so that replies leave by the network they came in by. */
+export interface RuleResource {
+  readonly kind: 'rule';
+  readonly place: Place;
+  readonly family: Family;
+  /** "172.18.0.2/32" */
+  readonly from: string;
+  readonly table: number;
+  readonly priority: number;
+}
+
+/** A kernel parameter. Written only when different. Removing it changes nothing: link parameters go with their link, global ones stay. */
+export interface SysctlResource {
+  readonly kind: 'sysctl';
+  readonly place: Place;
+  /** Path below /proc/sys: "net/ipv4/conf/tsnet0/route_localnet". */
+  readonly key: string;
+  readonly value: string;
+  /** `require`: never write; it is an error if it differs (daemon.json `ip-forward: false`). `prefer`: skip where the kernel has no such key. */
+  readonly mode: 'set' | 'require' | 'prefer';
+}
+
+interface FirewallIntent {
+  readonly family: Family;
+  /** The bridge that the network's packets cross. */
+  readonly bridge: string;
+}
+
+/**
+ * A network's own protection and ways: established flows in, DNATed flows in, everything out, all else from elsewhere
+ * dropped; packets for its addresses that arrive on a foreign interface, and packets for 127.0.0.0/8 from the bridge, dropped.
+ */
+export interface IsolateIntent extends FirewallIntent {
+  readonly kind: 'isolate';
+  readonly subnet: string;
+  /** Interfaces from which container addresses may be reached directly. */
+  readonly trustedLinks: readonly string[];
+  /** Leave out the direct-access drop (daemon.json `allow-direct-routing`, gateway modes routed and nat-unprotected). */
+  readonly allowDirect: boolean;
+  /** gateway mode nat-unprotected: what is not published is reachable as well. */
+  readonly unprotected: boolean;
+}
+
+/** No way out of and no way into the network (`--internal`). */
+export interface InternalIntent extends FirewallIntent {
+  readonly kind: 'internal';
+  readonly subnet: string;
+}
+
+/** Traffic between containers of the network: accepted, or dropped (which matters where bridged frames cross the firewall). */
+export interface IccIntent extends FirewallIntent {
+  readonly kind: 'icc';
+  readonly allow: boolean;
+  readonly internal: boolean;
+}
+
+/** Source NAT of what leaves the network: `-s SUBNET ! -o BRIDGE -j MASQUERADE`, or to `to`. */
+export interface MasqueradeIntent extends FirewallIntent {
+  readonly kind: 'masquerade';
+  readonly subnet: string;
+  /** SNAT to this address instead (`com.docker.network.host_ipv4`). */
+  readonly to?: string;
+}
+
+/** What published ports of a network need once: masquerading of DNATed flows from 127.0.0.0/8 and from the network itself. */
+export interface HairpinIntent extends FirewallIntent {
+  readonly kind: 'hairpin';
+  readonly subnet: string;
+}
+
+/** Published ports, one object a range: host port `hostPort + i` goes to `to`:`containerPort + i`, 0 ≤ i < `count`. */
+export interface PublishIntent extends FirewallIntent {
+  readonly kind: 'publish';
+  readonly protocol: Protocol;
+  /** "0.0.0.0" or "::": every local address. */
+  readonly hostAddress: string;
+  readonly hostPort: number;
+  readonly containerPort: number;
+  readonly count: number;
+  /** The container's address. */
+  readonly to: string;
+  /** `routed`: no NAT; the container's own port is open from outside. */
+  readonly mode: 'nat' | 'routed';
+}
+
+export type LinkResource =
+  | BridgeResource
+  | VethResource
+  | LinkUpResource
+  | AddressResource
+  | RouteResource
+  | RuleResource
+  | SysctlResource;
+
+export type FirewallResource =
+  | IsolateIntent
+  | InternalIntent
+  | IccIntent
+  | MasqueradeIntent
+  | HairpinIntent
+  | PublishIntent;
+
+export type Resource = LinkResource | FirewallResource;
+export type ResourceKind = Resource['kind'];
+export type ResourceOf<K extends ResourceKind> = Extract<Resource, { readonly kind: K }>;
+
+/** What must exist for one network or one endpoint, in the order in which it is made; removal goes in reverse. */
+export type Plan = readonly Resource[];
+
+/** The firewall kinds, as a value: the run of them in a plan is one firewall transaction. */
+export const FIREWALL_KINDS: Readonly<Record<FirewallResource['kind'], true>> = {
+  isolate: true,
+  internal: true,
+  icc: true,
+  masquerade: true,
+  hairpin: true,
+  publish: true,
+};
+
+export function isFirewall(resource: Resource): resource is FirewallResource {
+  return resource.kind in FIREWALL_KINDS;
+}
+
+/** Prefix of every interface alias that tsnet sets. */
+export const TAG_PREFIX = 'tsnet:';
+
+/** The number in the `proto` field of our routes (`ip route show proto 157`); no routing daemon of Debian's uses it. */
+export const ROUTE_PROTOCOL = 157;
