@@ -161,7 +161,9 @@ export interface Engine {
   createNetwork(request: CreateNetworkRequest): Promise<CreateNetworkAnswer>;
   /** The removed network's name. */
   removeNetwork(request: Rehearsable & { readonly network: string }): Promise<ChangeAnswer & { readonly name: string }>;
-  pruneNetworks(request: PruneRequest): Promise<{ readonly removed: readonly string[]; readonly failed: readonly { name: string; reason: string }[] }>;
+  pruneNetworks(
+    request: PruneRequest,
+  ): Promise<{ readonly removed: readonly string[]; readonly failed: readonly { name: string; reason: string }[] }>;
   listNetworks(filters?: NetworkFilters): Promise<Network[]>;
   /** Docker's JSON of one network. */
   inspectNetwork(reference: string): Promise<DockerNetwork>;

@@ -17,7 +17,13 @@ export type Observation =
 /** Something tagged ours that no plan names. */
 export type Orphan =
   | { readonly kind: 'link'; readonly name: string; readonly tag: string }
-  | { readonly kind: 'rule'; readonly family: Family; readonly table: string; readonly chain: string; readonly rule: string };
+  | {
+      readonly kind: 'rule';
+      readonly family: Family;
+      readonly table: string;
+      readonly chain: string;
+      readonly rule: string;
+    };
 
 export interface HostLink {
   readonly name: string;

@@ -158,21 +158,10 @@ export interface PublishIntent extends FirewallIntent {
 }
 
 export type LinkResource =
-  | BridgeResource
-  | VethResource
-  | LinkUpResource
-  | AddressResource
-  | RouteResource
-  | RuleResource
-  | SysctlResource;
+  BridgeResource | VethResource | LinkUpResource | AddressResource | RouteResource | RuleResource | SysctlResource;
 
 export type FirewallResource =
-  | IsolateIntent
-  | InternalIntent
-  | IccIntent
-  | MasqueradeIntent
-  | HairpinIntent
-  | PublishIntent;
+  IsolateIntent | InternalIntent | IccIntent | MasqueradeIntent | HairpinIntent | PublishIntent;
 
 export type Resource = LinkResource | FirewallResource;
 export type ResourceKind = Resource['kind'];

@@ -1,0 +1,40 @@
+import tseslint from 'typescript-eslint';
+
+/** Which folders a folder may not import: the arrows of ARCHITECTURE.md. */
+const fence = (files, forbidden) => ({
+  files,
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: forbidden.map((folder) => ({
+          group: [`**/${folder}/**`],
+          message: `see the arrows in ARCHITECTURE.md: this folder does not import ${folder}/`,
+        })),
+      },
+    ],
+  },
+});
+
+export default tseslint.config(
+  { ignores: ['dist/', 'node_modules/', 'coverage/'] },
+  ...tseslint.configs.strictTypeChecked,
+  {
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: true }],
+      'no-console': 'error',
+      eqeqeq: 'error',
+    },
+  },
+  fence(['src/model/**'], ['plan', 'ipam', 'firewall', 'kernel', 'store', 'engine', 'config', 'cli', 'drivers']),
+  fence(['src/plan/**', 'src/ipam/**', 'src/firewall/**'], ['kernel', 'store', 'engine', 'config', 'cli', 'drivers']),
+  fence(['src/kernel/**', 'src/store/**'], ['engine', 'ipam', 'config', 'cli', 'drivers']),
+  fence(['src/config/**'], ['kernel', 'store', 'engine', 'cli', 'drivers']),
+  fence(['src/engine/**'], ['kernel', 'store', 'config', 'cli']),
+  fence(['drivers/**'], ['ipam', 'firewall', 'kernel', 'store', 'engine', 'config', 'cli']),
+  { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
+);

@@ -1,0 +1,215 @@
+/**
+ * Throw-away hosts for tests: network namespaces with LANs between them, and the built tsnet inside.
+ *
+ * A `Host` is a namespace under /run/netns with a data-root and an exec-root of its own. Everything a test makes goes away
+ * with `lab.close()`.
+ */
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+export interface Outcome {
+  readonly status: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly timeoutMs?: number;
+}
+
+export const TSNET = path.resolve(import.meta.dirname, '../../dist/tsnet.js');
+
+/** Runs a program to its end; a non-zero status is an outcome, not an error. */
+export function run(file: string, args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      file,
+      [...args],
+      {
+        env: { ...process.env, ...options.env },
+        timeout: options.timeoutMs ?? 30_000,
+        maxBuffer: 64 << 20,
+        encoding: 'utf8',
+      },
+      (error, stdout, stderr) => {
+        const status = error === null ? 0 : typeof error.code === 'number' ? error.code : 128;
+        resolve({ status, stdout, stderr });
+      },
+    );
+    child.stdin?.on('error', () => undefined);
+    child.stdin?.end(options.input ?? '');
+  });
+}
+
+/** Runs a program that must succeed; its output, trimmed. */
+export async function must(file: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const outcome = await run(file, args, options);
+  if (outcome.status !== 0) {
+    throw new Error(`${file} ${args.join(' ')}: status ${String(outcome.status)}\n${outcome.stderr}${outcome.stdout}`);
+  }
+  return outcome.stdout.trim();
+}
+
+/** Polls until `look` answers something other than undefined or false. */
+export async function until<T>(
+  look: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 5_000,
+): Promise<T> {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen;
+    if (performance.now() > end) throw new Error(`not so within ${String(timeoutMs)} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export class Namespace {
+  readonly name: string;
+  readonly path: string;
+  readonly #children = new Set<ChildProcess>();
+
+  constructor(name: string) {
+    this.name = name;
+    this.path = `/run/netns/${name}`;
+    execFileSync('ip', ['netns', 'add', name]);
+    execFileSync('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
+  }
+
+  /** Runs a program inside the namespace. */
+  run(file: string, args: readonly string[] = [], options: RunOptions = {}): Promise<Outcome> {
+    return run('nsenter', [`--net=${this.path}`, file, ...args], options);
+  }
+
+  must(file: string, args: readonly string[] = [], options: RunOptions = {}): Promise<string> {
+    return must('nsenter', [`--net=${this.path}`, file, ...args], options);
+  }
+
+  /** Starts a program inside the namespace that lives until the namespace is closed. */
+  start(file: string, args: readonly string[] = [], options: RunOptions = {}): ChildProcess {
+    const child = spawn('nsenter', [`--net=${this.path}`, file, ...args], {
+      env: { ...process.env, ...options.env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    this.#children.add(child);
+    child.on('exit', () => this.#children.delete(child));
+    return child;
+  }
+
+  close(): void {
+    for (const child of this.#children) child.kill('SIGKILL');
+    execFileSync('ip', ['netns', 'delete', this.name], { stdio: 'ignore' });
+  }
+}
+
+/** A namespace that plays a host with tsnet on it. */
+export class Host extends Namespace {
+  readonly dir: string;
+  readonly env: Readonly<Record<string, string>>;
+
+  constructor(name: string) {
+    super(name);
+    this.dir = mkdtempSync(path.join(tmpdir(), 'tsnet-host-'));
+    this.env = {
+      TSNET_DATA_ROOT: path.join(this.dir, 'lib'),
+      TSNET_EXEC_ROOT: path.join(this.dir, 'run'),
+      TSNET_CONFIG: path.join(this.dir, 'daemon.json'),
+      NODE_EXTRA_CA_CERTS: '',
+    };
+  }
+
+  /** Runs the built tsnet on this host. */
+  tsnet(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    return this.run(process.execPath, [TSNET, ...args], { ...options, env: { ...this.env, ...options.env } });
+  }
+
+  /** Runs tsnet, which must succeed; its output, trimmed. */
+  mustTsnet(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    return this.must(process.execPath, [TSNET, ...args], { ...options, env: { ...this.env, ...options.env } });
+  }
+
+  override close(): void {
+    super.close();
+    // Namespaces of sandboxes are bind mounts below exec-root; a test that failed may have left some.
+    try {
+      const mounts = execFileSync('sh', ['-c', `grep -F '${this.dir}' /proc/self/mounts | cut -d' ' -f2`], {
+        encoding: 'utf8',
+      });
+      for (const mount of mounts.split('\n').filter(Boolean))
+        execFileSync('umount', ['-l', mount], { stdio: 'ignore' });
+    } finally {
+      rmSync(this.dir, { recursive: true, force: true });
+    }
+  }
+}
+
+let counter = 0;
+
+/** All that one test makes. */
+export class Lab {
+  readonly #closers: (() => void)[] = [];
+  readonly #prefix = `t${String(process.pid)}`;
+
+  #add<T extends { close(): void }>(made: T): T {
+    this.#closers.push(() => {
+      made.close();
+    });
+    return made;
+  }
+
+  #name(role: string): string {
+    return `${this.#prefix}-${role}${String(counter++)}`;
+  }
+
+  namespace(role = 'ns'): Namespace {
+    return this.#add(new Namespace(this.#name(role)));
+  }
+
+  host(role = 'host'): Host {
+    return this.#add(new Host(this.#name(role)));
+  }
+
+  /** Joins two namespaces by a veth pair with the given link names and addresses. */
+  async wire(
+    a: Namespace,
+    aLink: string,
+    aAddresses: readonly string[],
+    b: Namespace,
+    bLink: string,
+    bAddresses: readonly string[],
+  ): Promise<void> {
+    await must('ip', ['link', 'add', aLink, 'netns', a.name, 'type', 'veth', 'peer', 'name', bLink, 'netns', b.name]);
+    for (const [side, link, addresses] of [
+      [a, aLink, aAddresses],
+      [b, bLink, bAddresses],
+    ] as const) {
+      for (const address of addresses) {
+        await must('ip', [
+          '-n',
+          side.name,
+          'address',
+          'add',
+          address,
+          'dev',
+          link,
+          ...(address.includes(':') ? ['nodad'] : []),
+        ]);
+      }
+      await must('ip', ['-n', side.name, 'link', 'set', link, 'up']);
+    }
+  }
+
+  close(): void {
+    for (const closer of this.#closers.reverse()) {
+      try {
+        closer();
+      } catch {
+        // The test's own failure is the one to show.
+      }
+    }
+  }
+}
