@@ -130,7 +130,7 @@ export interface RepairAnswer {
   readonly failed: readonly { readonly drift: Drift; readonly reason: string }[];
 }
 
-export interface GcRequest extends Rehearsable {}
+export type GcRequest = Rehearsable;
 
 /** What gc lets go of. */
 export interface Garbage {

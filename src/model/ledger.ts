@@ -27,6 +27,13 @@ export interface PortClaim extends PublishedPort {
   readonly endpointId: string;
 }
 
+/** A kernel parameter of the host that tsnet changed, with the value it had before. */
+export interface ChangedSysctl {
+  readonly key: string;
+  readonly before: string;
+  readonly now: string;
+}
+
 /** A record left in a transient state; its owner may be at work, or dead. */
 export interface Pending {
   readonly kind: 'network' | 'sandbox' | 'endpoint';
@@ -59,6 +66,8 @@ export interface LedgerView {
   lastEphemeralPort(protocol: Protocol): number | undefined;
   /** Records in a transient state; costs the same whatever the number of settled ones. */
   pending(): Pending[];
+  /** Kernel parameters of the host that tsnet changed since boot. */
+  changedSysctls(): ChangedSysctl[];
   /** Whether the network's plan has been ensured since boot. */
   isRealized(networkId: string): boolean;
 }
@@ -79,6 +88,7 @@ export interface LedgerChange extends LedgerView {
   releasePort(claim: PortClaim): void;
   setLastEphemeralPort(protocol: Protocol, port: number): void;
   setRealized(networkId: string, realized: boolean): void;
+  recordSysctl(changed: ChangedSysctl): void;
 }
 
 /** A transaction that may also write the durable part. */

@@ -56,6 +56,8 @@ export interface Network {
   readonly settings: JsonObject;
   /** bridge, host and none: there without being created, and never removed. */
   readonly predefined: boolean;
+  /** Of the default network: fingerprint of the daemon.json keys that it was made from. */
+  readonly configuredBy?: string;
   readonly state: 'creating' | 'active' | 'removing';
   /** Who is creating or removing it; present in those states only. */
   readonly owner?: ProcessIdentity;
@@ -71,11 +73,15 @@ export type SandboxOrigin =
   /** A container of a runtime on this host; `id` is the runtime's. */
   | { readonly kind: 'docker' | 'podman' | 'containerd'; readonly id: string };
 
-/** A network namespace, told apart from a later one at the same path by device and inode. */
+/**
+ * A network namespace, told apart from a later one at the same path by device and inode, and, since the kernel reuses
+ * inodes, by its cookie (SO_NETNS_COOKIE, Linux 5.14; unique until reboot; decimal text).
+ */
 export interface Netns {
   readonly path: string;
   readonly device: number;
   readonly inode: number;
+  readonly cookie?: string;
 }
 
 export interface Sandbox {
@@ -88,6 +94,8 @@ export interface Sandbox {
   readonly netns: Netns;
   /** The first process (own, pid, docker …), where there is one. */
   readonly process?: ProcessIdentity;
+  /** Families whose default route was there before us: it stays, and our networks are reached by policy routing. */
+  readonly foreignDefaultRoutes: readonly Family[];
   /** The command of a sandbox of our own, as typed. */
   readonly command?: readonly string[];
   readonly createdAt: string;

@@ -48,6 +48,16 @@ export interface ConfigureInput {
 /** An option's names: Docker's (and podman's) spellings that mean ours. */
 export type OptionAliases = Readonly<Record<string, string>>;
 
+/** How the endpoints of a network are named and published unless the request says otherwise. */
+export interface EndpointDefaults {
+  /** Interfaces inside sandboxes are this and the lowest free number: "eth". */
+  readonly interfacePrefix: string;
+  /** Host address of published ports given without one; "0.0.0.0" means "::" as well where the endpoint has an IPv6 address. */
+  readonly publishAddress: string;
+  /** Why ports cannot be published on this network, where they cannot. */
+  readonly refusesPorts?: string;
+}
+
 export interface DriverDefinition<Settings> {
   readonly name: string;
   readonly api: 1;
@@ -61,17 +71,22 @@ export interface DriverDefinition<Settings> {
   /** Docker's option names → ours: `{ "com.docker.network.bridge.name": "bridge.name" }`. */
   readonly aliases: OptionAliases;
   /** Decides everything that depends on options, defaults and host; throws TsnetError to refuse. */
-  configure(input: ConfigureInput): Settings;
+  readonly configure: (input: ConfigureInput) => Settings;
+  readonly endpointDefaults: (network: Network, settings: Settings) => EndpointDefaults;
   /** What must exist for the network. */
-  networkPlan(network: Network, settings: Settings): Plan;
+  readonly networkPlan: (network: Network, settings: Settings) => Plan;
   /** What must exist for one endpoint, default routes left out: those belong to the sandbox (`sandbox-plan.ts`). */
-  endpointPlan(network: Network, settings: Settings, endpoint: Endpoint): Plan;
+  readonly endpointPlan: (network: Network, settings: Settings, endpoint: Endpoint) => Plan;
 }
 
 /** A driver as the engine holds it, its settings type closed over. */
-export interface Driver extends Omit<DriverDefinition<JsonObject>, 'networkPlan' | 'endpointPlan'> {
-  networkPlan(network: Network): Plan;
-  endpointPlan(network: Network, endpoint: Endpoint): Plan;
+export interface Driver extends Omit<
+  DriverDefinition<JsonObject>,
+  'endpointDefaults' | 'networkPlan' | 'endpointPlan'
+> {
+  readonly endpointDefaults: (network: Network) => EndpointDefaults;
+  readonly networkPlan: (network: Network) => Plan;
+  readonly endpointPlan: (network: Network, endpoint: Endpoint) => Plan;
 }
 
 /**
@@ -81,9 +96,10 @@ export interface Driver extends Omit<DriverDefinition<JsonObject>, 'networkPlan'
 export function defineDriver<Settings extends JsonObject>(
   definition: DriverDefinition<Settings> & { readonly parseSettings: (settings: JsonObject) => Settings },
 ): Driver {
-  const { parseSettings, networkPlan, endpointPlan, ...rest } = definition;
+  const { parseSettings, endpointDefaults, networkPlan, endpointPlan, ...rest } = definition;
   return {
     ...rest,
+    endpointDefaults: (network) => endpointDefaults(network, parseSettings(network.settings)),
     networkPlan: (network) => networkPlan(network, parseSettings(network.settings)),
     endpointPlan: (network, endpoint) => endpointPlan(network, parseSettings(network.settings), endpoint),
   };

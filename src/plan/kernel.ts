@@ -68,6 +68,22 @@ export interface FlowFilter {
   readonly address?: string;
 }
 
+/** What a sandbox's namespace has before we add to it. */
+export interface SandboxFacts {
+  readonly links: readonly string[];
+  /** Families that have a default route which is not ours. */
+  readonly foreignDefaultRoutes: readonly Family[];
+}
+
+/**
+ * Keeps changes and repairs apart, over all processes: changes go side by side, a repair waits for them and they for it.
+ * The kernel releases it when a process dies.
+ */
+export interface ChangeLock {
+  shared<T>(work: () => Promise<T>): Promise<T>;
+  exclusive<T>(work: () => Promise<T>): Promise<T>;
+}
+
 export interface Kernel {
   /** Makes the plan true, in order. Throws at the first failure and leaves what was made: undoing is the caller's `remove`. */
   ensure(plan: Plan, namespaces: Namespaces): Promise<void>;
@@ -83,8 +99,7 @@ export interface Kernel {
   dismantleFirewall(): Promise<void>;
 
   facts(): Promise<Facts>;
-  /** Names of the links inside a namespace. */
-  linkNames(netns: Netns): Promise<string[]>;
+  sandboxFacts(netns: Netns): Promise<SandboxFacts>;
   /** Those of our tagged host links that exist: tag → link name. A veth whose host end is there proves that its namespace lives. */
   taggedLinks(): Promise<Map<string, string>>;
   listeners(protocols: readonly Protocol[]): Promise<Listener[]>;

@@ -113,6 +113,8 @@ export interface IsolateIntent extends FirewallIntent {
   readonly allowDirect: boolean;
   /** gateway mode nat-unprotected: what is not published is reachable as well. */
   readonly unprotected: boolean;
+  /** gateway mode routed: containers may be pinged from outside. */
+  readonly icmp?: boolean;
 }
 
 /** No way out of and no way into the network (`--internal`). */
@@ -155,6 +157,8 @@ export interface PublishIntent extends FirewallIntent {
   readonly to: string;
   /** `routed`: no NAT; the container's own port is open from outside. */
   readonly mode: 'nat' | 'routed';
+  /** `nat`, and the container's own port is open as well to those whom `isolate` lets come near (trustedLinks, allowDirect). */
+  readonly direct?: boolean;
 }
 
 export type LinkResource =

@@ -1,0 +1,71 @@
+/**
+ * Bundles the entry points into dist/: one CommonJS file each, so that a start reads one file and evaluates only the modules
+ * that the verb needs. Native modules stay in node_modules and are loaded from there.
+ */
+import { build } from 'esbuild';
+import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+const root = import.meta.dirname;
+const version = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
+
+/**
+ * lmdb and netlink find their prebuilt binary through node-gyp-build, which searches folders relative to the package. In a
+ * bundle there is no package folder any more: the loader is asked to search from the package's own place instead.
+ */
+const nativeModules = {
+  name: 'native-modules',
+  setup(bundle) {
+    const owners = [
+      { importer: /node_modules\/lmdb\//, loader: 'node-gyp-build-optional-packages', from: 'lmdb' },
+      { importer: /node_modules\/netlink\//, loader: 'node-gyp-build', from: 'netlink' },
+    ];
+    for (const { importer, loader, from } of owners) {
+      bundle.onResolve({ filter: new RegExp(`^${loader}$`) }, (args) =>
+        importer.test(args.importer) ? { path: from, namespace: 'native-loader', pluginData: { loader, from } } : undefined,
+      );
+    }
+    bundle.onLoad({ filter: /.*/, namespace: 'native-loader' }, ({ pluginData: { loader, from } }) => ({
+      loader: 'js',
+      resolveDir: root,
+      contents: `
+        const path = require('node:path');
+        const entry = require.resolve('${from}/package.json');
+        module.exports = () => require('${loader}')(path.dirname(entry));
+      `,
+    }));
+    bundle.onResolve({ filter: /^(koffi|node-gyp-build|node-gyp-build-optional-packages|msgpackr-extract)$/ }, (args) =>
+      args.namespace === 'native-loader' || !/^node-gyp/.test(args.path) ? { path: args.path, external: true } : undefined,
+    );
+    bundle.onResolve({ filter: /^(lmdb|netlink)\/package\.json$/ }, (args) => ({ path: args.path, external: true }));
+    bundle.onResolve({ filter: /\.node$/ }, (args) => ({ path: args.path, external: true }));
+  },
+};
+
+/** Entry points: dist name → source. */
+const entries = { tsnet: 'src/cli/main.ts' };
+
+rmSync(path.join(root, 'dist'), { recursive: true, force: true });
+mkdirSync(path.join(root, 'dist'));
+await build({
+  entryPoints: Object.fromEntries(Object.entries(entries).map(([name, source]) => [name, path.join(root, source)])),
+  outdir: path.join(root, 'dist'),
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  // lmdb evaluates source text that names its local variables: identifiers must keep their names.
+  minifyWhitespace: true,
+  minifySyntax: true,
+  minifyIdentifiers: false,
+  keepNames: false,
+  legalComments: 'none',
+  sourcemap: false,
+  logLevel: 'warning',
+  banner: { js: `#!/usr/bin/env node\nconst __bundleUrl=require('node:url').pathToFileURL(__filename).href;` },
+  define: { 'import.meta.url': '__bundleUrl', 'import.meta.dirname': '__dirname', TSNET_VERSION: JSON.stringify(version) },
+  plugins: [nativeModules],
+});
+// The package is ESM; the bundles are not.
+writeFileSync(path.join(root, 'dist', 'package.json'), '{ "type": "commonjs" }\n');
+for (const name of Object.keys(entries)) chmodSync(path.join(root, 'dist', `${name}.js`), 0o755);

@@ -1,0 +1,192 @@
+/**
+ * bridge: a Linux bridge a network, a veth pair a container, NAT to the world.
+ *
+ *     host namespace                                   sandbox
+ *     ──────────────                                   ───────
+ *     eth0 ── routing ── tsnet0 (bridge, 172.17.0.1/16)
+ *                          ├── vethXXXXXXXXXXX ─────── eth0  172.17.0.2/16, default via 172.17.0.1
+ *                          └── vethYYYYYYYYYYY ─────── eth0  172.17.0.3/16   (another sandbox)
+ *
+ * Out: eth0 in the sandbox → veth → bridge → FORWARD (TSNET-FORWARD accepts what comes from the bridge) → POSTROUTING
+ * (MASQUERADE: the world sees the host's address) → host's eth0.
+ *
+ * In, to a published port 8080: host's eth0 → PREROUTING (TSNET: DNAT to 172.17.0.2:80) → FORWARD (accepted since conntrack
+ * knows it as DNATed) → bridge → veth → eth0. From the host itself the same through OUTPUT. A client on the same network,
+ * or the container itself, goes bridge → host → bridge: POSTROUTING masquerades it, or the reply would bypass the host and
+ * its un-NAT; the port's hairpin flag lets the frame out where it came in.
+ *
+ * Everything else towards the bridge is dropped: other networks, unpublished ports, container addresses from outside.
+ */
+import type { Endpoint, Family, Network } from '../../src/model/records.ts';
+import { defineDriver } from '../../src/plan/driver.ts';
+import {
+  TAG_PREFIX,
+  type FirewallResource,
+  type Plan,
+  type PublishIntent,
+  type Resource,
+} from '../../src/plan/resource.ts';
+import { bridgeOptionAliases, bridgeOptions } from './options.ts';
+import { configureBridge, familyOfPool, type BridgeSettings, type GatewayMode } from './settings.ts';
+
+function mode(settings: BridgeSettings, family: Family): GatewayMode {
+  return family === 4 ? settings.modeIPv4 : settings.modeIPv6;
+}
+
+/** Forwarding and the parameters of the bridge itself. */
+function sysctls(network: Network, settings: BridgeSettings): { readonly before: Plan; readonly after: Plan } {
+  const forwards = (family: Family): boolean =>
+    !network.internal && network.pools.some((pool) => familyOfPool(pool) === family);
+  const before: Resource[] = [];
+  if (forwards(4)) {
+    before.push({ kind: 'sysctl', place: 'host', key: 'net/ipv4/ip_forward', value: '1', mode: settings.forwarding });
+  }
+  if (forwards(6)) {
+    before.push({
+      kind: 'sysctl',
+      place: 'host',
+      key: 'net/ipv6/conf/all/forwarding',
+      value: '1',
+      mode: settings.forwarding,
+    });
+  }
+  const conf = (family: 'ipv4' | 'ipv6', key: string, value: string): Resource => ({
+    kind: 'sysctl',
+    place: 'host',
+    key: `net/${family}/conf/${settings.bridge}/${key}`,
+    value,
+    mode: 'prefer',
+  });
+  const after: Resource[] = [];
+  if (!settings.adopted) after.push(conf('ipv6', 'accept_ra', '0'));
+  if (network.enableIPv6) after.push(conf('ipv6', 'disable_ipv6', '0'));
+  // A DNATed packet from 127.0.0.1 leaves by the bridge; the kernel takes it for a martian without this. What the
+  // containers could do with it is closed by the isolate intent.
+  if (forwards(4) && settings.modeIPv4.startsWith('nat')) after.push(conf('ipv4', 'route_localnet', '1'));
+  return { before, after };
+}
+
+function firewall(network: Network, settings: BridgeSettings): FirewallResource[] {
+  return network.pools.flatMap((pool): FirewallResource[] => {
+    const family = familyOfPool(pool);
+    const { subnet } = pool;
+    const common = { family, bridge: settings.bridge };
+    const icc: FirewallResource = { ...common, kind: 'icc', allow: settings.icc, internal: network.internal };
+    if (network.internal) return [{ ...common, kind: 'internal', subnet }, icc];
+    const nat = mode(settings, family).startsWith('nat');
+    const snat = family === 4 ? settings.snatIPv4 : settings.snatIPv6;
+    const intents: FirewallResource[] = [
+      {
+        ...common,
+        kind: 'isolate',
+        subnet,
+        trustedLinks: settings.trustedLinks,
+        allowDirect: settings.allowDirect || mode(settings, family) !== 'nat',
+        unprotected: mode(settings, family) === 'nat-unprotected',
+      },
+      icc,
+    ];
+    if (nat && settings.masquerade) {
+      intents.push({ ...common, kind: 'masquerade', subnet, ...(snat === '' ? {} : { to: snat }) });
+    }
+    if (nat) intents.push({ ...common, kind: 'hairpin', subnet });
+    return intents;
+  });
+}
+
+function networkPlan(network: Network, settings: BridgeSettings): Plan {
+  const { before, after } = sysctls(network, settings);
+  return [
+    ...before,
+    {
+      kind: 'bridge',
+      name: settings.bridge,
+      mtu: settings.mtu,
+      ...(settings.adopted ? {} : { mac: settings.mac }),
+      adopted: settings.adopted,
+      tag: `${TAG_PREFIX}${network.id}`,
+    },
+    ...after,
+    ...settings.addresses.map((address): Resource => ({
+      kind: 'address',
+      place: 'host',
+      link: settings.bridge,
+      address,
+    })),
+    ...firewall(network, settings),
+  ];
+}
+
+function publishIntents(settings: BridgeSettings, endpoint: Endpoint): PublishIntent[] {
+  return endpoint.ports.flatMap((port): PublishIntent[] => {
+    const family: Family = port.hostAddress.includes(':') ? 6 : 4;
+    const to = endpoint.addresses.find(({ address }) => address.includes(':') === (family === 6))?.address;
+    if (to === undefined) return [];
+    const { protocol, hostAddress, hostPort, containerPort, count } = port;
+    return [
+      {
+        kind: 'publish',
+        family,
+        bridge: settings.bridge,
+        protocol,
+        hostAddress,
+        hostPort,
+        containerPort,
+        count,
+        to: to.slice(0, to.indexOf('/')),
+        mode: mode(settings, family) === 'routed' ? 'routed' : 'nat',
+      },
+    ];
+  });
+}
+
+function endpointPlan(network: Network, settings: BridgeSettings, endpoint: Endpoint): Plan {
+  const place = { sandbox: endpoint.sandboxId };
+  const link = endpoint.interfaceName;
+  return [
+    { kind: 'link-up', place, link: 'lo' },
+    {
+      kind: 'veth',
+      sandbox: endpoint.sandboxId,
+      host: endpoint.hostLink,
+      peer: link,
+      master: settings.bridge,
+      mtu: settings.mtu,
+      mac: endpoint.mac,
+      hairpin: true,
+      isolated: !settings.icc,
+      tag: `${TAG_PREFIX}${endpoint.id}`,
+    },
+    {
+      kind: 'sysctl',
+      place,
+      key: `net/ipv6/conf/${link}/disable_ipv6`,
+      // Without it the kernel would give a container of an IPv4 network a link-local address nobody asked for.
+      value: endpoint.addresses.some(({ address }) => address.includes(':')) ? '0' : '1',
+      mode: 'prefer',
+    },
+    ...endpoint.addresses.map(({ address }): Resource => ({ kind: 'address', place, link, address })),
+    // The kernel adds this route with the address; it is named so that `diff` misses it when somebody deletes it.
+    ...network.pools
+      .filter((pool) => endpoint.addresses.some(({ address }) => address.includes(':') === pool.subnet.includes(':')))
+      .map((pool): Resource => ({ kind: 'route', place, family: familyOfPool(pool), destination: pool.subnet, link })),
+    ...publishIntents(settings, endpoint),
+  ];
+}
+
+export default defineDriver<BridgeSettings>({
+  name: 'bridge',
+  api: 1,
+  scope: 'local',
+  ipam: 'pools',
+  options: bridgeOptions,
+  aliases: bridgeOptionAliases,
+  parseSettings: (settings) => settings as BridgeSettings,
+  configure: configureBridge,
+  endpointDefaults: (_network, settings) => ({
+    interfacePrefix: settings.interfacePrefix,
+    publishAddress: settings.publishAddress,
+  }),
+  networkPlan,
+  endpointPlan,
+});

@@ -1,0 +1,25 @@
+/**
+ * host: the host's own namespace. A process on it sees the host's interfaces and ports; there is nothing to make, nothing
+ * to lease and nothing to publish.
+ */
+import { defineDriver } from '../../src/plan/driver.ts';
+
+export default defineDriver({
+  name: 'host',
+  api: 1,
+  scope: 'local',
+  ipam: 'none',
+  refusesEndpoints:
+    "a container cannot join the host's own namespace once it has another; start it with `--network host`",
+  options: { type: 'object', properties: {}, additionalProperties: false },
+  aliases: {},
+  parseSettings: () => ({}),
+  configure: () => ({}),
+  endpointDefaults: () => ({
+    interfacePrefix: 'eth',
+    publishAddress: '0.0.0.0',
+    refusesPorts: "a process on the host network listens on the host's ports itself",
+  }),
+  networkPlan: () => [],
+  endpointPlan: () => [],
+});

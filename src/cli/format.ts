@@ -1,0 +1,77 @@
+/**
+ * `--format` of the verbs that print lists: `table`, `table TEMPLATE`, `json`, or a Go template, as `docker … ls` has them.
+ */
+import { TsnetError } from '../model/error.ts';
+import { compileTemplate, type Template } from './go-template/template.ts';
+import { GoStruct, stringMap, type Method, type Value } from './go-template/value.ts';
+import { alignTabs, renderTable } from './table.ts';
+
+/** How the rows of one verb are shown. */
+export interface ListLayout<Row> {
+  /** Name in Go templates of the row's type, for error messages. */
+  readonly typeName: string;
+  /** Column of templates and JSON → its heading and the row's text, in the alphabetical order that JSON gets. */
+  readonly fields: Readonly<Record<string, { readonly heading: string; readonly text: (row: Row) => string }>>;
+  /** Fields of the plain table. */
+  readonly columns: readonly string[];
+  /** `{{.Label "key"}}` and the like: the row's text, and the heading. */
+  readonly methods?: Readonly<
+    Record<string, { readonly text: (row: Row, key: string) => string; readonly heading: (key: string) => string }>
+  >;
+}
+
+/** Renders the rows, each line ended. @throws TsnetError INVALID for a bad template */
+export function renderList<Row>(layout: ListLayout<Row>, rows: readonly Row[], format: string): string {
+  const trimmed = format.trim();
+  if (trimmed === '' || trimmed === 'table') {
+    const header = layout.columns.map((name) => layout.fields[name]?.heading ?? name);
+    return renderTable(
+      header,
+      rows.map((row) => layout.columns.map((name) => layout.fields[name]?.text(row) ?? '')),
+    );
+  }
+  if (trimmed === 'json') return rows.map((row) => `${JSON.stringify(rowFields(layout, row))}\n`).join('');
+  const asTable = /^table(?=\s)/.test(trimmed);
+  const template = compileListTemplate(asTable ? trimmed.slice('table'.length).trim() : trimmed);
+  const lines = rows.map((row) => `${template.render(rowValue(layout, row))}\n`).join('');
+  return asTable ? alignTabs(`${template.render(headerValue(layout), { inHeader: true })}\n${lines}`) : lines;
+}
+
+/** A template of the command line: a typed `\t` or `\n` means the character. */
+export function compileListTemplate(text: string): Template {
+  try {
+    return compileTemplate(text.replaceAll('\\t', '\t').replaceAll('\\n', '\n'));
+  } catch (error) {
+    if (!(error instanceof TsnetError)) throw error;
+    throw new TsnetError(error.code, `template parsing error: ${error.message}`, { cause: error });
+  }
+}
+
+function rowFields<Row>(layout: ListLayout<Row>, row: Row): Record<string, string> {
+  return Object.fromEntries(Object.entries(layout.fields).map(([name, { text }]) => [name, text(row)]));
+}
+
+function rowValue<Row>(layout: ListLayout<Row>, row: Row): Value {
+  const fields = rowFields(layout, row);
+  const methods = Object.entries(layout.methods ?? {}).map(([name, { text }]): [string, Method] => [
+    name,
+    (args) => text(row, keyOf(name, args)),
+  ]);
+  return new GoStruct({ typeName: layout.typeName, fields, methods: Object.fromEntries(methods), json: fields });
+}
+
+function headerValue<Row>(layout: ListLayout<Row>): Value {
+  const headings = Object.fromEntries(Object.entries(layout.fields).map(([name, { heading }]) => [name, heading]));
+  const methods = Object.entries(layout.methods ?? {}).map(([name, { heading }]): [string, Method] => [
+    name,
+    (args) => heading(keyOf(name, args)),
+  ]);
+  if (methods.length === 0) return stringMap(headings);
+  return new GoStruct({ typeName: 'header', fields: headings, methods: Object.fromEntries(methods), json: headings });
+}
+
+function keyOf(method: string, args: readonly Value[]): string {
+  const [key] = args;
+  if (args.length === 1 && typeof key === 'string') return key;
+  throw new TsnetError('INVALID', `template: ${method} takes one text, as in {{.${method} "key"}}`);
+}

@@ -1,0 +1,247 @@
+/** Runs a parsed template over a value (text/template/exec.go), with Go's words for what goes wrong. */
+import { TsnetError } from '../../model/error.ts';
+import { CallFault, callFunction, LAZY_FUNCTIONS } from './functions.ts';
+import type { Command, Node, Operand, Pipeline } from './tree.ts';
+import { GoMap, GoStruct, isList, isTrue, print, typeName, type Value } from './value.ts';
+
+export interface Evaluation {
+  readonly template: string;
+  readonly nodes: readonly Node[];
+  readonly data: Value;
+  /** Naming a missing map entry is an error, not "<no value>". */
+  readonly missingKeyIsError?: boolean;
+  /** Rendering the header of a table: functions such as `upper` leave their argument alone. */
+  readonly inHeader?: boolean;
+}
+
+interface Variable {
+  readonly name: string;
+  value: Value;
+}
+
+type Flow = 'on' | 'break' | 'continue';
+
+/** More than any terminal wants: a template that loops in loops over everything ends here. */
+const MAX_OUTPUT = 64 * 1024 * 1024;
+
+/** @throws TsnetError INVALID */
+export function evaluate({ template, nodes, data, missingKeyIsError = false, inHeader = false }: Evaluation): string {
+  const variables: Variable[] = [{ name: '$', value: data }];
+  const output: string[] = [];
+  let written = 0;
+  runList(nodes, data);
+  return output.join('');
+
+  function write(text: string): void {
+    written += text.length;
+    if (written > MAX_OUTPUT) throw new TsnetError('INVALID', 'template: the output is too long');
+    output.push(text);
+  }
+
+  function runList(list: readonly Node[], dot: Value): Flow {
+    const scope = variables.length;
+    let flow: Flow = 'on';
+    for (const node of list) {
+      flow = runNode(node, dot);
+      if (flow !== 'on') break;
+    }
+    variables.length = scope;
+    return flow;
+  }
+
+  function runNode(node: Node, dot: Value): Flow {
+    switch (node.kind) {
+      case 'text':
+        write(node.text);
+        return 'on';
+      case 'action': {
+        const value = runPipeline(node.pipeline, dot);
+        if (node.pipeline.variables.length === 0) write(print(value));
+        return 'on';
+      }
+      case 'break':
+      case 'continue':
+        return node.kind;
+      case 'range':
+        return runRange(node, dot);
+      case 'if':
+      case 'with': {
+        const scope = variables.length;
+        const value = runPipeline(node.pipeline, dot);
+        const flow = isTrue(value)
+          ? runList(node.body, node.kind === 'with' ? value : dot)
+          : runList(node.otherwise, dot);
+        variables.length = scope;
+        return flow;
+      }
+    }
+  }
+
+  function runRange(node: Extract<Node, { readonly kind: 'if' | 'with' | 'range' }>, dot: Value): Flow {
+    const { pipeline, body, otherwise } = node;
+    const scope = variables.length;
+    const entries = entriesOf(runPipeline({ ...pipeline, variables: [] }, dot), pipeline);
+    for (const [key, value] of entries) {
+      if (pipeline.variables.length === 1) setVariable(pipeline.variables[0], value, pipeline.declares);
+      if (pipeline.variables.length === 2) {
+        setVariable(pipeline.variables[0], key, pipeline.declares);
+        setVariable(pipeline.variables[1], value, pipeline.declares);
+      }
+      const flow = runList(body, value);
+      variables.length = scope;
+      if (flow === 'break') return 'on';
+    }
+    return entries.length === 0 ? runList(otherwise, dot) : 'on';
+  }
+
+  function entriesOf(value: Value, pipeline: Pipeline): readonly (readonly [Value, Value])[] {
+    if (isList(value)) return value.map((each, index) => [index, each]);
+    if (value instanceof GoMap) return [...value.entries];
+    if (typeof value === 'number' && Number.isInteger(value))
+      return Array.from({ length: Math.max(0, value) }, (_, index) => [index, index]);
+    if (value === undefined || value === null) return [];
+    throw fault(pipeline, `range can't iterate over ${print(value)}`);
+  }
+
+  function setVariable(name: string | undefined, value: Value, declares: boolean): void {
+    if (name === undefined) return;
+    const known = variables.findLast((variable) => variable.name === name);
+    if (declares || known === undefined) variables.push({ name, value });
+    else known.value = value;
+  }
+
+  function runPipeline(pipeline: Pipeline, dot: Value): Value {
+    let value: Value;
+    pipeline.commands.forEach((command, index) => {
+      value = runCommand(command, dot, index === 0 ? [] : [value]);
+    });
+    for (const name of pipeline.variables) setVariable(name, value, pipeline.declares);
+    return value;
+  }
+
+  /** `piped` is the result of the command before it, if there is one: the last argument. */
+  function runCommand(command: Command, dot: Value, piped: readonly Value[]): Value {
+    const [first, ...rest] = command.operands;
+    if (first.kind === 'function') return runFunction(first.name, rest, dot, piped, command);
+    const args = (): Value[] => [...rest.map((operand) => runOperand(operand, dot)), ...piped];
+    const hasArguments = rest.length + piped.length > 0;
+    switch (first.kind) {
+      case 'field':
+        return runFields(dot, first.fields, first, hasArguments ? args() : undefined);
+      case 'variable':
+      case 'chain': {
+        const base = first.kind === 'chain' ? runOperand(first.base, dot) : variableValue(first.name);
+        if (first.fields.length > 0) return runFields(base, first.fields, first, hasArguments ? args() : undefined);
+        break;
+      }
+      default:
+    }
+    if (hasArguments) throw fault(first, `can't give argument to non-function ${first.source}`);
+    return runOperand(first, dot);
+  }
+
+  function runFunction(
+    name: string,
+    operands: readonly Operand[],
+    dot: Value,
+    piped: readonly Value[],
+    place: Command,
+  ): Value {
+    if (LAZY_FUNCTIONS.has(name)) return runLazily(name, operands, dot, piped, place);
+    const args = [...operands.map((operand) => runOperand(operand, dot)), ...piped];
+    try {
+      return callFunction(name, args, inHeader);
+    } catch (error) {
+      if (error instanceof CallFault) throw fault(place, callMessage(name, error.message));
+      throw error;
+    }
+  }
+
+  /** The first argument that decides; those behind it are not looked at. */
+  function runLazily(
+    name: string,
+    operands: readonly Operand[],
+    dot: Value,
+    piped: readonly Value[],
+    place: Command,
+  ): Value {
+    if (operands.length + piped.length === 0)
+      throw fault(place, `wrong number of args for ${name}: want at least 1 got 0`);
+    let value: Value;
+    for (const operand of operands) {
+      value = runOperand(operand, dot);
+      if (isTrue(value) === (name === 'or')) return value;
+    }
+    return piped.length > 0 ? piped[0] : value;
+  }
+
+  function runOperand(operand: Operand, dot: Value): Value {
+    switch (operand.kind) {
+      case 'constant':
+        return operand.value;
+      case 'dot':
+        return dot;
+      case 'field':
+        return runFields(dot, operand.fields, operand, undefined);
+      case 'variable':
+        return runFields(variableValue(operand.name), operand.fields, operand, undefined);
+      case 'chain':
+        return runFields(runOperand(operand.base, dot), operand.fields, operand, undefined);
+      case 'pipeline': {
+        const scope = variables.length;
+        const value = runPipeline(operand.pipeline, dot);
+        variables.length = scope;
+        return value;
+      }
+      case 'function':
+        return runFunction(operand.name, [], dot, [], { at: operand.at, source: operand.source, operands: [operand] });
+    }
+  }
+
+  function variableValue(name: string): Value {
+    return variables.findLast((variable) => variable.name === name)?.value;
+  }
+
+  /** Picks field after field; the last one may be a method that takes `args`. */
+  function runFields(
+    base: Value,
+    fields: readonly string[],
+    place: Operand,
+    args: readonly Value[] | undefined,
+  ): Value {
+    return fields.reduce<Value>(
+      (value, field, index) => pickField(value, field, place, index === fields.length - 1 ? args : undefined),
+      base,
+    );
+  }
+
+  function pickField(value: Value, field: string, place: Operand, args: readonly Value[] | undefined): Value {
+    if (value instanceof GoStruct) {
+      const method = Object.hasOwn(value.methods, field) ? value.methods[field] : undefined;
+      if (method !== undefined) return method(args ?? []);
+      if (!Object.hasOwn(value.fields, field))
+        throw fault(place, `can't evaluate field ${field} in type ${value.typeName}`);
+      if (args !== undefined) throw fault(place, `${field} has arguments but cannot be invoked as function`);
+      return value.fields[field];
+    }
+    if (value instanceof GoMap) {
+      if (args !== undefined) throw fault(place, `${field} is not a method but has arguments`);
+      if (!value.entries.has(field) && missingKeyIsError) throw fault(place, `map has no entry for key "${field}"`);
+      return value.entries.get(field);
+    }
+    if (value === undefined || value === null) throw fault(place, `nil data; no entry for key "${field}"`);
+    throw fault(place, `can't evaluate field ${field} in type ${typeName(value)}`);
+  }
+
+  function fault(place: { readonly at: number; readonly source: string }, reason: string): TsnetError {
+    const before = template.slice(0, place.at);
+    const line = before.split('\n').length;
+    const column = Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1));
+    const source = place.source.length > 20 ? `${place.source.slice(0, 20)}...` : place.source;
+    return new TsnetError('INVALID', `template: :${line}:${column}: executing "" at <${source}>: ${reason}`);
+  }
+}
+
+function callMessage(name: string, reason: string): string {
+  return reason.startsWith('wrong ') ? reason : `error calling ${name}: ${reason}`;
+}

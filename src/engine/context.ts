@@ -1,0 +1,63 @@
+/**
+ * What every use case is handed. Nothing in the engine reaches for anything else: no singletons, no clock, no environment.
+ */
+import type { Config } from '../model/config.ts';
+import { TsnetError } from '../model/error.ts';
+import { nearestName } from '../model/names.ts';
+import type { Ledger } from '../model/ledger.ts';
+import type { Endpoint, Network, ProcessIdentity, Sandbox, SandboxOrigin } from '../model/records.ts';
+import type { Driver } from '../plan/driver.ts';
+import type { ChangeLock, Kernel, Namespaces } from '../plan/kernel.ts';
+
+/** A container that the ledger does not know yet, as a resolver of references found it. */
+export interface ContainerReference {
+  readonly origin: SandboxOrigin;
+  /** Name that the sandbox gets. */
+  readonly name: string;
+  readonly netnsPath: string;
+  readonly pid?: number;
+}
+
+export interface EngineContext {
+  readonly ledger: Ledger;
+  readonly kernel: Kernel;
+  readonly config: Config;
+  readonly drivers: readonly Driver[];
+  readonly lock: ChangeLock;
+  /** This process: the owner of the intents it writes. */
+  readonly self: ProcessIdentity;
+  /** Unix time in milliseconds. */
+  readonly now: () => number;
+  /** Paths, `netns:`, `pid:`, `docker:` … to a namespace. */
+  readonly resolveContainer: (reference: string) => Promise<ContainerReference>;
+  readonly version: string;
+}
+
+/** The owner of an intent that its process gave up on: dead by definition, so that the next change finishes or undoes it. */
+export const ABANDONED: ProcessIdentity = { pid: 0, startTime: 0 };
+
+export function driverOf(context: EngineContext, network: Network): Driver {
+  return driverNamed(context, network.driver, `use network ${network.name}`);
+}
+
+export function driverNamed(context: EngineContext, name: string, act: string): Driver {
+  const driver = context.drivers.find((candidate) => candidate.name === name);
+  if (driver !== undefined) return driver;
+  const names = context.drivers.map((candidate) => candidate.name);
+  const near = nearestName(name, names);
+  throw new TsnetError(
+    'NOT_FOUND',
+    `${act}: there is no driver "${name}"; ${near === undefined ? '' : `did you mean "${near}"? `}drivers: ${names.join(', ')}`,
+  );
+}
+
+/** The namespaces that a plan for these sandboxes needs. */
+export function namespacesOf(...sandboxes: readonly Sandbox[]): Namespaces {
+  return new Map(sandboxes.map((sandbox) => [sandbox.id, sandbox.netns]));
+}
+
+/** The record without its owner: settled. */
+export function settled<R extends Network | Sandbox | Endpoint>(record: R, state: R['state']): R {
+  const { owner: _owner, ...rest } = record;
+  return { ...rest, state } as R;
+}

@@ -1,0 +1,231 @@
+/** `tsnet create`. */
+import { familyOf, parsePrefix } from '../model/address.ts';
+import { TsnetError } from '../model/error.ts';
+import { randomId, timestamp } from '../model/ids.ts';
+import { checkNetworkName } from '../model/names.ts';
+import type { LedgerView } from '../model/ledger.ts';
+import type { Family, JsonValue, Network, Pool } from '../model/records.ts';
+import type { Facts } from '../plan/kernel.ts';
+import type { Driver, DriverDefaults } from '../plan/driver.ts';
+import { choosePool, DEFAULT_BRIDGE_SUBNET, type UsedSubnet } from '../ipam/choose-pool.ts';
+import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
+import { overlappingRoutes, refuseOverlap } from '../ipam/overlap.ts';
+import { ulaPool } from '../ipam/ula.ts';
+import { driverNamed, driverOf, settled, type EngineContext } from './context.ts';
+import type { CreateNetworkAnswer, CreateNetworkRequest, IpamRequest } from './engine.ts';
+import { parseOptions } from './parse-options.ts';
+import { recover } from './recover.ts';
+import { finishNetworkRemoval } from './remove-network.ts';
+import { attempt, failure } from './undo.ts';
+
+const RESERVED_NAMES = ['bridge', 'host', 'none', 'default'];
+
+export async function createNetwork(
+  context: EngineContext,
+  request: CreateNetworkRequest,
+): Promise<CreateNetworkAnswer> {
+  const name = checkNetworkName(request.name);
+  if (RESERVED_NAMES.includes(name)) {
+    throw new TsnetError(
+      'FORBIDDEN',
+      `create network ${name}: the name is that of a predefined network; choose another`,
+    );
+  }
+  const driver = driverNamed(context, request.driver ?? 'bridge', `create network ${name}`);
+  if (driver.ipam === 'none') {
+    throw new TsnetError(
+      'FORBIDDEN',
+      `create network ${name}: there is one ${driver.name} network and it is predefined`,
+    );
+  }
+  if ((request.ipamDriver ?? 'default') !== 'default') {
+    throw new TsnetError(
+      'NOT_FOUND',
+      `create network ${name}: there is no IPAM driver "${request.ipamDriver ?? ''}"; drivers: default`,
+    );
+  }
+  await recover(context);
+  const options = { ...context.config.defaultNetworkOpts[driver.name], ...request.options };
+  const typed = await parseOptions(driver, options, `create network ${name}`);
+  const facts = await context.kernel.facts();
+  const draft = (view: LedgerView): Network =>
+    draftNetwork(context, view, { request: { ...request, name, options }, driver, facts, typed });
+
+  if (request.dryRun === true) {
+    const network = context.ledger.read(draft);
+    return { id: network.id, warnings: warnings(network, request, facts), plan: driver.networkPlan(network) };
+  }
+  const network = context.ledger.changeNetworks((change) => {
+    const made = draft(change);
+    change.putNetwork(made);
+    return made;
+  });
+  const plan = driverOf(context, network).networkPlan(network);
+  return context.lock.shared(async () => {
+    try {
+      await context.kernel.ensure(plan, new Map());
+      context.ledger.changeNetworks((change) => {
+        change.putNetwork(settled(network, 'active'));
+        change.setRealized(network.id, true);
+      });
+    } catch (error) {
+      throw failure(`create network ${name}`, error, await attempt(() => finishNetworkRemoval(context, network)));
+    }
+    return { id: network.id, warnings: warnings(network, request, facts), plan };
+  });
+}
+
+interface DraftInput {
+  readonly request: CreateNetworkRequest;
+  readonly driver: Driver;
+  readonly facts: Facts;
+  readonly typed: Awaited<ReturnType<typeof parseOptions>>;
+}
+
+/** The record of a network that does not exist yet, every conflict with those that do refused. */
+function draftNetwork(
+  context: EngineContext,
+  view: LedgerView,
+  { request, driver, facts, typed }: DraftInput,
+): Network {
+  const { name } = request;
+  const other = view.networkByName(name);
+  if (other !== undefined) {
+    throw new TsnetError(
+      'CONFLICT',
+      `create network ${name}: a network of that name exists (${other.id.slice(0, 12)})`,
+    );
+  }
+  const id = randomId();
+  const enableIPv4 = request.enableIPv4 ?? true;
+  const enableIPv6 = request.enableIPv6 ?? (request.ipam ?? []).some(({ subnet }) => subnet?.includes(':'));
+  if (!enableIPv4 && !enableIPv6) {
+    throw new TsnetError('INVALID', `create network ${name}: IPv4 or IPv6 must be enabled`);
+  }
+  const used = usedSubnets(view);
+  let pools: readonly Pool[];
+  try {
+    const requests = poolRequests(context, view, request, { enableIPv4, enableIPv6 }, used, facts);
+    pools = completePools({ requests, gateway: 'default' });
+    for (const pool of pools) refuseOverlap(pool.subnet, used);
+  } catch (error) {
+    if (error instanceof TsnetError)
+      throw new TsnetError(error.code, `create network ${name}: ${error.message}`, { cause: error });
+    throw error;
+  }
+  const internal = request.internal ?? false;
+  const network = {
+    version: 1,
+    id,
+    name,
+    driver: driver.name,
+    scope: driver.scope,
+    createdAt: timestamp(context.now()),
+    internal,
+    attachable: request.attachable ?? false,
+    enableIPv4,
+    enableIPv6,
+    ipamDriver: 'default',
+    ipamOptions: request.ipamOptions ?? {},
+    pools,
+    options: request.options ?? {},
+    labels: request.labels ?? {},
+    predefined: false,
+    state: 'creating',
+    owner: context.self,
+  } as const;
+  const settings = driver.configure({
+    draft: { id, name, internal, enableIPv4, enableIPv6, pools, options: typed, predefined: false },
+    facts,
+    defaults: driverDefaults(context),
+  });
+  refuseSameBridge(view, name, settings['bridge']);
+  return { ...network, settings };
+}
+
+/** Two networks on one bridge would share its addresses and rules. */
+function refuseSameBridge(view: LedgerView, name: string, bridge: JsonValue | undefined): void {
+  if (typeof bridge !== 'string') return;
+  const holder = view.networks().find((network) => network.settings['bridge'] === bridge);
+  if (holder === undefined) return;
+  throw new TsnetError(
+    'FORBIDDEN',
+    `create network ${name}: bridge ${bridge} is network ${holder.name}'s; choose another with -o bridge.name=NAME`,
+  );
+}
+
+/** The subnets of all networks; the default network's is spoken for even before it is up. */
+export function usedSubnets(view: LedgerView): UsedSubnet[] {
+  return view.networks().flatMap(({ name, pools }) => pools.map(({ subnet }) => ({ network: name, subnet })));
+}
+
+/** What was asked for, with a subnet chosen for each enabled family that names none. */
+function poolRequests(
+  context: EngineContext,
+  view: LedgerView,
+  request: CreateNetworkRequest,
+  enabled: { readonly enableIPv4: boolean; readonly enableIPv6: boolean },
+  used: readonly UsedSubnet[],
+  facts: Facts,
+): PoolRequest[] {
+  const asked = request.ipam ?? [];
+  const given = asked.flatMap((one) => (one.subnet === undefined ? [] : [{ ...one, subnet: one.subnet }]));
+  const bare = asked.filter(({ subnet }) => subnet === undefined);
+  const of = (family: Family): readonly PoolRequest[] => given.filter(({ subnet }) => familyOf(subnet) === family);
+  const chosen = (family: Family): PoolRequest => {
+    const defaults = context.config.defaultAddressPools;
+    const pools =
+      family === 6 && defaults.every(({ base }) => familyOf(base) === 4) ? [ulaPool(installationSeed(view))] : defaults;
+    const avoid = facts.routes.map(({ destination }) => destination);
+    const spoken = family === 4 ? [...used, { network: 'bridge', subnet: DEFAULT_BRIDGE_SUBNET }] : used;
+    return { ...withoutSubnet(bare, family), subnet: choosePool({ family, pools, used: spoken, avoid }) };
+  };
+  return ([4, 6] as const).flatMap((family): readonly PoolRequest[] => {
+    if (!(family === 4 ? enabled.enableIPv4 : enabled.enableIPv6)) return [];
+    return of(family).length > 0 ? of(family) : [chosen(family)];
+  });
+}
+
+/** Gateway, range and aux addresses that were given without a subnet, for the one that is chosen. */
+function withoutSubnet(bare: readonly IpamRequest[], family: Family): Omit<PoolRequest, 'subnet'> {
+  const one = bare.find(({ gateway, range }) => familyOf(gateway ?? range ?? '0.0.0.0') === family);
+  if (one === undefined) return {};
+  const { subnet: _subnet, ...rest } = one;
+  return rest;
+}
+
+/** What makes this installation's IPv6 addresses its own: the random id of the network that it never deletes. */
+export function installationSeed(view: LedgerView): string {
+  return view.networkByName('none')?.id ?? '';
+}
+
+export function driverDefaults({ config }: EngineContext): DriverDefaults {
+  return {
+    ipForward: config.ipForward,
+    ipMasquerade: config.ipMasq,
+    icc: config.icc,
+    mtu: 0,
+    publishAddress: config.ip,
+    allowDirectRouting: config.allowDirectRouting,
+    firewall: { ipv4: config.iptables, ipv6: config.ip6tables },
+  };
+}
+
+function warnings(network: Network, request: CreateNetworkRequest, facts: Facts): string[] {
+  const explicit = new Set((request.ipam ?? []).map(({ subnet }) => subnet));
+  const bridge = network.settings['bridge'];
+  return network.pools.flatMap(({ subnet }) => {
+    if (!explicit.has(subnet)) return [];
+    const routes = facts.routes
+      .filter(({ link }) => link !== bridge)
+      .filter(({ destination }) => parsePrefix(destination).length > 0);
+    const hit = overlappingRoutes(
+      subnet,
+      routes.map(({ destination }) => destination),
+    );
+    return hit.map((destination) => {
+      const link = routes.find((route) => route.destination === destination)?.link ?? '?';
+      return `subnet ${subnet} overlaps this host's route ${destination} dev ${link}: containers will not reach what is behind it`;
+    });
+  });
+}

@@ -1,0 +1,101 @@
+/**
+ * Taking endpoints away: the mirror of attach.ts. Intent first (`detaching`), then the kernel, then the leases.
+ */
+import type { Endpoint, Network, Sandbox } from '../model/records.ts';
+import type { LedgerView } from '../model/ledger.ts';
+import { TsnetError } from '../model/error.ts';
+import { planDifference, sandboxPlan } from '../plan/sandbox-plan.ts';
+import type { Plan } from '../plan/resource.ts';
+import { attachedEndpoints } from './attach.ts';
+import { ABANDONED, driverOf, namespacesOf, type EngineContext } from './context.ts';
+import { endpointFlows } from './flows.ts';
+import { releaseEndpoint } from './release.ts';
+import { attempt, failure, transit, type Transition } from './undo.ts';
+
+interface Leaving {
+  readonly endpoint: Endpoint;
+  readonly network: Network;
+  readonly sandbox: Sandbox;
+  readonly plan: Plan;
+  readonly routes: Transition;
+}
+
+function leaving(context: EngineContext, view: LedgerView, endpointId: string): Leaving | undefined {
+  const endpoint = view.endpoint(endpointId);
+  const network = endpoint === undefined ? undefined : view.network(endpoint.networkId);
+  const sandbox = endpoint === undefined ? undefined : view.sandbox(endpoint.sandboxId);
+  if (endpoint === undefined || network === undefined || sandbox === undefined) return undefined;
+  const before = attachedEndpoints(view, sandbox.id);
+  return {
+    endpoint,
+    network,
+    sandbox,
+    plan: driverOf(context, network).endpointPlan(network, endpoint),
+    routes: planDifference(
+      sandboxPlan(sandbox, before),
+      sandboxPlan(
+        sandbox,
+        before.filter((other) => other.endpoint.id !== endpointId),
+      ),
+    ),
+  };
+}
+
+/** The plan that detaching would remove. */
+export function detachPlan(context: EngineContext, endpointId: string): Plan {
+  const found = context.ledger.read((view) => leaving(context, view, endpointId));
+  return found === undefined ? [] : [...found.plan, ...found.routes.gone];
+}
+
+export interface DetachOptions {
+  /** Forget the endpoint even where the kernel refuses; what it refused is answered. */
+  readonly force?: boolean;
+}
+
+/**
+ * Detaches one endpoint; one that is gone already is success. Answers what went wrong but was overridden by `force`.
+ * The caller holds the change lock.
+ */
+export async function detach(
+  context: EngineContext,
+  endpointId: string,
+  options: DetachOptions = {},
+): Promise<unknown[]> {
+  const { kernel, ledger, self } = context;
+  const found = ledger.change((change) => {
+    const going = leaving(context, change, endpointId);
+    if (going === undefined) {
+      const stray = change.endpoint(endpointId);
+      if (stray !== undefined) releaseEndpoint(context, change, stray);
+      return undefined;
+    }
+    const { owner } = going.endpoint;
+    if (owner !== undefined && kernel.isAlive(owner)) {
+      throw new TsnetError(
+        'CONFLICT',
+        `disconnect ${going.sandbox.name} from ${going.network.name}: process ${owner.pid} is changing it (${going.endpoint.state}); try again`,
+      );
+    }
+    change.putEndpoint({ ...going.endpoint, state: 'detaching', owner: self });
+    return going;
+  });
+  if (found === undefined) return [];
+  const { endpoint, network, sandbox, plan, routes } = found;
+  const namespaces = namespacesOf(sandbox);
+  const failures = await attempt(
+    () => transit(context, routes, namespaces),
+    () => kernel.remove(plan, namespaces),
+    () => kernel.forgetFlows(endpointFlows(endpoint)),
+  );
+  if (failures.length > 0 && options.force !== true) {
+    ledger.change((change) => {
+      change.putEndpoint({ ...endpoint, state: 'detaching', owner: ABANDONED });
+    });
+    const [first, ...rest] = failures;
+    throw failure(`disconnect ${sandbox.name} from ${network.name}`, first, rest);
+  }
+  ledger.change((change) => {
+    releaseEndpoint(context, change, endpoint);
+  });
+  return failures;
+}

@@ -1,0 +1,136 @@
+/** `tsnet diff` and `repair`: the plans of the ledger against the kernel. */
+import { describeResource } from '../plan/describe.ts';
+import type { Observation } from '../plan/kernel.ts';
+import type { Plan } from '../plan/resource.ts';
+import type { EngineContext } from './context.ts';
+import { describeOrphan } from './describe-orphan.ts';
+import type { Drift, RepairAnswer } from './engine.ts';
+import { fullPlan, type FullPlan } from './full-plan.ts';
+import { collectDead, deadSandboxes } from './gc.ts';
+import { abandonedRecords, recover } from './recover.ts';
+import { reason } from './undo.ts';
+
+function driftOf(full: FullPlan, observation: Observation): Drift[] {
+  if (observation.state === 'present') return [];
+  return [
+    {
+      state: observation.state,
+      owner: full.ownerOf.get(observation.resource) ?? 'host',
+      what: describeResource(observation.resource),
+      ...(observation.state === 'wrong' ? { detail: observation.detail } : {}),
+    },
+  ];
+}
+
+async function seen(context: EngineContext, full: FullPlan): Promise<{ drift: Drift[]; broken: Observation[] }> {
+  const observations = await context.kernel.observe(full.plan, full.namespaces);
+  return {
+    drift: observations.flatMap((observation) => driftOf(full, observation)),
+    broken: observations.filter(({ state }) => state !== 'present'),
+  };
+}
+
+export async function diff(context: EngineContext): Promise<Drift[]> {
+  // Changes under way would look like drift: wait for them, and keep new ones out while looking.
+  return context.lock.exclusive(async () => {
+    const pending = abandonedRecords(context).map(({ pending: { kind }, name, state }): Drift => ({
+      state: 'pending',
+      owner: `${kind} ${name}`,
+      what: `left ${state} by a process that has ended`,
+    }));
+    const dead = await deadSandboxes(context);
+    const full = fullPlan(context, { without: new Set(dead.map(({ id }) => id)) });
+    const { drift } = await seen(context, full);
+    // What belongs to a dead sandbox is explained by its own line.
+    const orphans = await context.kernel.orphans(fullPlan(context).plan);
+    return [
+      ...pending,
+      ...dead.map(({ name, death }): Drift => ({ state: 'orphaned', owner: `container ${name}`, what: death })),
+      ...drift,
+      ...orphans.map((orphan): Drift => ({ state: 'orphaned', owner: 'host', what: describeOrphan(orphan) })),
+    ];
+  });
+}
+
+export async function repair(
+  context: EngineContext,
+  request: { readonly dryRun?: boolean } = {},
+): Promise<RepairAnswer> {
+  if (request.dryRun === true) return { repaired: await diff(context), failed: [] };
+  const unfinished = await recover(context);
+  const dead = await collectDead(context);
+  return context.lock.exclusive(async () => {
+    const full = fullPlan(context);
+    const { drift, broken } = await seen(context, full);
+    const failed = await mend(context, full, broken);
+    const orphans = await context.kernel.orphans(full.plan);
+    await context.kernel.sweep(orphans);
+    context.ledger.change((change) => {
+      for (const { networkId } of full.sections) if (networkId !== undefined) change.setRealized(networkId, true);
+    });
+    return {
+      repaired: [
+        ...unfinished
+          .filter(({ error }) => error === undefined)
+          .map(({ pending: { kind }, name }): Drift => ({
+            state: 'pending',
+            owner: `${kind} ${name}`,
+            what: 'left unfinished by a process that has ended',
+          })),
+        ...dead.map(({ name, reason: what }): Drift => ({ state: 'orphaned', owner: `container ${name}`, what })),
+        ...drift.filter(
+          (one) => !failed.some(({ drift: other }) => other.owner === one.owner && other.what === one.what),
+        ),
+        ...orphans.map((orphan): Drift => ({ state: 'orphaned', owner: 'host', what: describeOrphan(orphan) })),
+      ],
+      failed: [
+        ...unfinished.flatMap(({ pending: { kind }, name, error }) =>
+          error === undefined
+            ? []
+            : [
+                {
+                  drift: { state: 'pending', owner: `${kind} ${name}`, what: 'unfinished' } as const,
+                  reason: reason(error),
+                },
+              ],
+        ),
+        ...failed,
+      ],
+    };
+  });
+}
+
+/** Ensures what is missing, all at once; if that fails, owner by owner, so that one broken container does not keep the others down. */
+async function mend(
+  context: EngineContext,
+  full: FullPlan,
+  broken: readonly Observation[],
+): Promise<RepairAnswer['failed']> {
+  if (broken.length === 0) return [];
+  const resources = new Set(broken.map(({ resource }) => resource));
+  try {
+    await context.kernel.ensure(
+      full.plan.filter((resource) => resources.has(resource)),
+      full.namespaces,
+    );
+    return [];
+  } catch {
+    // Told apart below.
+  }
+  const failed: { drift: Drift; reason: string }[] = [];
+  for (const section of full.sections) {
+    const plan: Plan = section.plan.filter((resource) => resources.has(resource));
+    if (plan.length === 0) continue;
+    try {
+      await context.kernel.ensure(plan, full.namespaces);
+    } catch (error) {
+      failed.push(
+        ...broken
+          .filter(({ resource }) => plan.includes(resource))
+          .flatMap((observation) => driftOf(full, observation))
+          .map((drift) => ({ drift, reason: reason(error) })),
+      );
+    }
+  }
+  return failed;
+}

@@ -1,0 +1,84 @@
+/**
+ * Garbage collection: unfinished changes, dead sandboxes, and things tagged ours that no record explains.
+ */
+import { TsnetError } from '../model/error.ts';
+import type { EngineContext } from './context.ts';
+import type { Garbage, GcRequest } from './engine.ts';
+import { fullPlan } from './full-plan.ts';
+import { abandonedRecords, recover } from './recover.ts';
+import { removeDeadSandbox, sandboxDeath } from './sandbox-life.ts';
+import { reason } from './undo.ts';
+import { describeOrphan } from './describe-orphan.ts';
+
+/** The sandboxes that are dead, with the proof. */
+export async function deadSandboxes(context: EngineContext): Promise<{ id: string; name: string; death: string }[]> {
+  const dead: { id: string; name: string; death: string }[] = [];
+  for (const sandbox of context.ledger.read((view) => view.sandboxes())) {
+    if (sandbox.state !== 'running') continue;
+    const death = await sandboxDeath(context, sandbox);
+    if (death !== undefined) dead.push({ id: sandbox.id, name: sandbox.name, death });
+  }
+  return dead;
+}
+
+/** Lets go of dead sandboxes; answers how many. */
+export async function collectDead(context: EngineContext): Promise<Garbage[]> {
+  const collected: Garbage[] = [];
+  for (const { id, name, death } of await deadSandboxes(context)) {
+    const sandbox = context.ledger.read((view) => view.sandbox(id));
+    if (sandbox === undefined) continue;
+    await removeDeadSandbox(context, sandbox);
+    collected.push({ kind: 'sandbox', name, reason: death });
+  }
+  return collected;
+}
+
+export async function gc(context: EngineContext, request: GcRequest = {}): Promise<Garbage[]> {
+  if (request.dryRun === true) {
+    const pending = abandonedRecords(context).map(({ pending: { kind }, name, state }): Garbage => ({
+      kind,
+      name,
+      reason: `left ${state} by a process that has ended`,
+    }));
+    const dead = (await deadSandboxes(context)).map(({ name, death }): Garbage => ({
+      kind: 'sandbox',
+      name,
+      reason: death,
+    }));
+    return context.lock.exclusive(async () => [...pending, ...dead, ...(await orphans(context, 'look'))]);
+  }
+  const finished = (await recover(context)).map(({ pending: { kind }, name, error }): Garbage => ({
+    kind,
+    name,
+    reason:
+      error === undefined ? 'left unfinished by a process that has ended' : `could not be finished: ${reason(error)}`,
+  }));
+  const dead = await collectDead(context);
+  return context.lock.exclusive(async () => [...finished, ...dead, ...(await orphans(context, 'sweep'))]);
+}
+
+async function orphans(context: EngineContext, how: 'look' | 'sweep'): Promise<Garbage[]> {
+  const { plan } = fullPlan(context);
+  const found = await context.kernel.orphans(plan);
+  if (how === 'sweep') await context.kernel.sweep(found);
+  return found.map((orphan): Garbage => ({
+    kind: 'orphan',
+    name: describeOrphan(orphan),
+    reason: 'tagged ours, and no record explains it',
+  }));
+}
+
+/**
+ * Runs a change; when it fails for want of an address, a port or a name, dead containers are let go of and it is tried once
+ * more: they may hold what is missing.
+ */
+export async function withSpace<T>(context: EngineContext, change: () => Promise<T>): Promise<T> {
+  try {
+    return await change();
+  } catch (error) {
+    const wants = ['EXHAUSTED', 'PORT_TAKEN', 'FORBIDDEN', 'CONFLICT'] as const;
+    if (!(error instanceof TsnetError) || !wants.some((code) => code === error.code)) throw error;
+    if ((await collectDead(context)).length === 0) throw error;
+    return change();
+  }
+}

@@ -1,0 +1,28 @@
+/** `tsnet info`. */
+import type { EngineContext } from './context.ts';
+import type { Info } from './engine.ts';
+
+export function info(context: EngineContext): Info {
+  const { config, drivers, ledger, version } = context;
+  return ledger.read((view) => {
+    const endpoints = view.endpoints();
+    return {
+      version,
+      networks: view.networks().length,
+      sandboxes: view.sandboxes().length,
+      endpoints: endpoints.length,
+      leases: view
+        .networks()
+        .reduce((sum, { id }) => sum + view.leases(id).filter(({ holder }) => holder.kind === 'endpoint').length, 0),
+      publishedPorts: view.ports().reduce((sum, { count }) => sum + count, 0),
+      pending: view.pending().length,
+      dataRoot: config.dataRoot,
+      execRoot: config.execRoot,
+      firewallBackend: config.firewallBackend === '' ? 'iptables' : config.firewallBackend,
+      drivers: drivers.map(({ name, scope }) => ({ name, scope, source: 'built in' })),
+      addressPools: config.defaultAddressPools,
+      changedSysctls: view.changedSysctls(),
+      warnings: config.notices,
+    };
+  });
+}

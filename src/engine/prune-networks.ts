@@ -1,0 +1,73 @@
+/** `tsnet prune`: removes the networks that somebody created and nobody uses. */
+import { TsnetError } from '../model/error.ts';
+import type { Network } from '../model/records.ts';
+import type { EngineContext } from './context.ts';
+import type { NetworkFilters, PruneRequest } from './engine.ts';
+import { collectDead } from './gc.ts';
+import { hasLabel } from './list-networks.ts';
+import { removeNetwork } from './remove-network.ts';
+import { reason } from './undo.ts';
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `until` as Unix milliseconds: a Go duration before now ("10m", "1h30m"), Unix seconds, or RFC 3339 and its shorter forms. */
+export function untilMs(text: string, nowMs: number): number {
+  const parts = [...text.matchAll(/([0-9.]+)(ms|s|m|h)/g)];
+  if (parts.length > 0 && parts.map(([whole]) => whole).join('') === text) {
+    return nowMs - parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS[unit ?? ''] ?? 0), 0);
+  }
+  if (/^[0-9]+(\.[0-9]+)?$/.test(text)) return Number(text) * 1000;
+  const date = Date.parse(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
+  if (Number.isFinite(date)) return date;
+  throw new TsnetError(
+    'INVALID',
+    `filter until=${text}: expected a duration ("10m", "1h30m"), Unix seconds or an RFC 3339 time`,
+  );
+}
+
+function selects(filters: NetworkFilters, nowMs: number): (network: Network) => boolean {
+  const tests = Object.entries(filters).map(([key, values]): ((network: Network) => boolean) => {
+    switch (key) {
+      case 'until': {
+        const [until, ...more] = values;
+        if (until === undefined || more.length > 0) throw new TsnetError('INVALID', 'filter until: give it once');
+        const limit = untilMs(until, nowMs);
+        return ({ createdAt }) => Date.parse(createdAt) < limit;
+      }
+      case 'label':
+        return ({ labels }) => values.every((value) => hasLabel(labels, value));
+      case 'label!':
+        return ({ labels }) => !values.some((value) => hasLabel(labels, value));
+      default:
+        throw new TsnetError('INVALID', `filter ${key}: there is no such filter; filters: until, label, label!`);
+    }
+  });
+  return (network) => tests.every((test) => test(network));
+}
+
+export interface PruneAnswer {
+  readonly removed: readonly string[];
+  readonly failed: readonly { name: string; reason: string }[];
+}
+
+export async function pruneNetworks(context: EngineContext, request: PruneRequest): Promise<PruneAnswer> {
+  const wanted = selects(request.filters ?? {}, context.now());
+  if (request.dryRun !== true) await collectDead(context);
+  const unused = context.ledger.read((view) =>
+    view
+      .networks()
+      .filter(({ id, predefined, state }) => !predefined && state === 'active' && !view.hasEndpoints(id))
+      .filter(wanted),
+  );
+  const removed: string[] = [];
+  const failed: { name: string; reason: string }[] = [];
+  for (const { id, name } of unused) {
+    try {
+      if (request.dryRun !== true) await removeNetwork(context, { network: id });
+      removed.push(name);
+    } catch (error) {
+      failed.push({ name, reason: reason(error) });
+    }
+  }
+  return { removed, failed };
+}

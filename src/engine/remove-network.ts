@@ -1,0 +1,101 @@
+/** `tsnet rm`. */
+import { TsnetError } from '../model/error.ts';
+import type { Network } from '../model/records.ts';
+import type { LedgerView } from '../model/ledger.ts';
+import type { Plan } from '../plan/resource.ts';
+import { ABANDONED, driverOf, type EngineContext } from './context.ts';
+import { findNetwork } from './lookup.ts';
+import { recover } from './recover.ts';
+import { removeDeadSandbox, sandboxDeath } from './sandbox-life.ts';
+import { failure } from './undo.ts';
+
+/** Refuses while containers are on the network, naming each. */
+function refuseInUse(view: LedgerView, network: Network): void {
+  const holders = view
+    .endpointsOfNetwork(network.id)
+    .map(({ id, sandboxId }) => `${view.sandbox(sandboxId)?.name ?? '?'} (${id.slice(0, 12)})`);
+  if (holders.length === 0) return;
+  throw new TsnetError(
+    'FORBIDDEN',
+    `remove network ${network.name}: it has active endpoints: ${holders.join(', ')}; disconnect them first`,
+  );
+}
+
+/** Containers that died without telling us do not keep a network. */
+async function releaseDead(context: EngineContext, network: Network): Promise<void> {
+  const sandboxes = context.ledger.read((view) =>
+    view.endpointsOfNetwork(network.id).flatMap(({ sandboxId }) => view.sandbox(sandboxId) ?? []),
+  );
+  for (const sandbox of sandboxes) {
+    const death = sandbox.state === 'running' ? await sandboxDeath(context, sandbox) : undefined;
+    if (death !== undefined) await removeDeadSandbox(context, sandbox);
+  }
+}
+
+export interface RemoveNetworkRequest {
+  readonly network: string;
+  readonly dryRun?: boolean;
+}
+
+export interface RemoveNetworkAnswer {
+  readonly name: string;
+  readonly plan: Plan;
+  readonly warnings: readonly string[];
+}
+
+export async function removeNetwork(
+  context: EngineContext,
+  request: RemoveNetworkRequest,
+): Promise<RemoveNetworkAnswer> {
+  await recover(context);
+  const network = context.ledger.read((view) => findNetwork(view, request.network));
+  if (network.predefined) {
+    throw new TsnetError(
+      'FORBIDDEN',
+      `remove network ${network.name}: it is a predefined network and cannot be removed`,
+    );
+  }
+  await releaseDead(context, network);
+  const plan = driverOf(context, network).networkPlan(network);
+  if (request.dryRun === true) {
+    context.ledger.read((view) => {
+      refuseInUse(view, network);
+    });
+    return { name: network.name, plan, warnings: [] };
+  }
+  await context.lock.shared(async () => {
+    // In one transaction with the check, so that no container can join in between.
+    const removing = context.ledger.changeNetworks((change) => {
+      const current = change.network(network.id);
+      if (current === undefined) return undefined;
+      refuseInUse(change, current);
+      const next: Network = { ...current, state: 'removing', owner: context.self };
+      change.putNetwork(next);
+      return next;
+    });
+    if (removing !== undefined) await finishNetworkRemoval(context, removing);
+  });
+  return { name: network.name, plan, warnings: [] };
+}
+
+/** Removes the network's plan and record: the second half of rm, and the undoing of create. The caller holds the change lock. */
+export async function finishNetworkRemoval(context: EngineContext, network: Network): Promise<void> {
+  try {
+    await context.kernel.remove(driverOf(context, network).networkPlan(network), new Map());
+  } catch (error) {
+    context.ledger.changeNetworks((change) => {
+      change.putNetwork({ ...network, state: 'removing', owner: ABANDONED });
+    });
+    throw failure(`remove network ${network.name}`, error, []);
+  }
+  context.ledger.changeNetworks((change) => {
+    change.forgetNetwork(network.id);
+    change.deleteNetwork(network.id);
+  });
+  const { networks, realized } = context.ledger.read((view) => ({
+    networks: view.networks(),
+    realized: view.networks().some(({ id }) => view.isRealized(id)),
+  }));
+  // With nothing of ours left on the host our empty chains go as well.
+  if (!realized && networks.every(({ predefined }) => predefined)) await context.kernel.dismantleFirewall();
+}

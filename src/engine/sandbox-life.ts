@@ -1,0 +1,56 @@
+/**
+ * Whether a sandbox still lives, and letting go of one that does not.
+ *
+ * Death is proved, never guessed: the namespace is looked for by identity, at its path, in every process, and by the host's
+ * end of its veth, which the kernel destroys together with the namespace. "Cannot tell" counts as alive.
+ */
+import type { Sandbox } from '../model/records.ts';
+import type { EngineContext } from './context.ts';
+import { detach } from './detach.ts';
+
+function sameNetns(a: Sandbox['netns'], b: Sandbox['netns']): boolean {
+  return a.device === b.device && a.inode === b.inode && (a.cookie ?? b.cookie) === (b.cookie ?? a.cookie);
+}
+
+/** Why the sandbox is dead, or undefined while it lives. */
+export async function sandboxDeath(context: EngineContext, sandbox: Sandbox): Promise<string | undefined> {
+  const { kernel, ledger } = context;
+  if (sandbox.origin.kind === 'own') {
+    if (sandbox.process === undefined) {
+      return sandbox.owner !== undefined && kernel.isAlive(sandbox.owner) ? undefined : 'it was never started';
+    }
+    return kernel.isAlive(sandbox.process) ? undefined : `its process ${sandbox.process.pid} has ended`;
+  }
+  const now = kernel.netnsAt(sandbox.netns.path);
+  if (now !== undefined && sameNetns(now, sandbox.netns)) return undefined;
+  // The same inode under another cookie is another namespace; then neither processes nor links speak for the old one.
+  const reused = now !== undefined && now.inode === sandbox.netns.inode;
+  if (!reused && kernel.netnsInUse(sandbox.netns)) return undefined;
+  const links = await kernel.taggedLinks();
+  const endpoints = ledger.read((view) => view.endpointsOfSandbox(sandbox.id));
+  if (endpoints.some(({ id }) => links.has(`tsnet:${id}`))) return undefined;
+  return now === undefined
+    ? `its namespace ${sandbox.netns.path} is gone`
+    : `${sandbox.netns.path} is another namespace now`;
+}
+
+/** Detaches a dead sandbox from everything and forgets it. The caller holds no lock. */
+export async function removeDeadSandbox(context: EngineContext, sandbox: Sandbox): Promise<void> {
+  await context.lock.shared(() => dismantleSandbox(context, sandbox));
+}
+
+/** Detaches, unbinds and forgets a sandbox. The caller holds the change lock. */
+export async function dismantleSandbox(context: EngineContext, sandbox: Sandbox): Promise<void> {
+  const { kernel, ledger, self } = context;
+  ledger.change((change) => {
+    const current = change.sandbox(sandbox.id);
+    if (current !== undefined) change.putSandbox({ ...current, state: 'removing', owner: self });
+  });
+  for (const endpoint of ledger.read((view) => view.endpointsOfSandbox(sandbox.id))) {
+    await detach(context, endpoint.id);
+  }
+  if (sandbox.origin.kind === 'own') kernel.removeNetns(sandbox.netns.path);
+  ledger.change((change) => {
+    change.deleteSandbox(sandbox.id);
+  });
+}

@@ -1,0 +1,36 @@
+/**
+ * What the kernel layer asks of a firewall backend: iptables, nftables, or none.
+ *
+ * A backend gets all intents of a change at once, so that one change is one transaction whatever the number of rules.
+ * Everything is idempotent: what is there and right is left alone, what is gone counts as removed.
+ */
+import type { Observation, Orphan } from '../plan/kernel.ts';
+import type { FirewallResource } from '../plan/resource.ts';
+
+/** A rule of ours that no plan names. */
+export type RuleOrphan = Extract<Orphan, { readonly kind: 'rule' }>;
+
+export interface FirewallExecutor {
+  /** Makes the intents true in one transaction. Throws TsnetError FIREWALL and changes nothing if the backend refuses. */
+  ensure(intents: readonly FirewallResource[]): Promise<void>;
+  /** Takes the intents' rules away in one transaction; those already gone are fine. */
+  remove(intents: readonly FirewallResource[]): Promise<void>;
+  /** One observation an intent, in the order given. */
+  observe(intents: readonly FirewallResource[]): Promise<Observation[]>;
+  /** Rules in our chains or table that `intents`, all there are, do not explain. */
+  orphans(intents: readonly FirewallResource[]): Promise<Orphan[]>;
+  /** Removes what `orphans` reported. */
+  sweep(orphans: readonly RuleOrphan[]): Promise<void>;
+  /** Removes our chains or table altogether; the administrator's chain goes only if it is empty. */
+  dismantle(): Promise<void>;
+}
+
+/** daemon.json `iptables: false`: no rules are written, and none are missed. */
+export const noFirewall: FirewallExecutor = {
+  ensure: () => Promise.resolve(),
+  remove: () => Promise.resolve(),
+  observe: (intents) => Promise.resolve(intents.map((resource) => ({ resource, state: 'present' }))),
+  orphans: () => Promise.resolve([]),
+  sweep: () => Promise.resolve(),
+  dismantle: () => Promise.resolve(),
+};

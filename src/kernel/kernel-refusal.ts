@@ -1,0 +1,60 @@
+/**
+ * What the kernel refuses, and how tsnet says so: errno becomes a code in this one place.
+ */
+import { getSystemErrorMap } from 'node:util';
+import { TsnetError, type ErrorCode } from '../model/error.ts';
+
+/** An errno of the kernel, from a netlink answer or a system call. */
+export class KernelRefusal extends Error {
+  override readonly name = 'KernelRefusal';
+  /** Positive: 17 for EEXIST. */
+  readonly errno: number;
+  /** "EEXIST"; "E524" for a number that has no name in user space. */
+  readonly code: string;
+  /** The kernel's own words (NLMSGERR_ATTR_MSG), where it gave some. */
+  readonly explanation: string | undefined;
+
+  constructor(errno: number, explanation?: string) {
+    const [code, meaning] = getSystemErrorMap().get(-errno) ?? [`E${String(errno)}`, 'unknown error'];
+    super(`${explanation ?? meaning} (${code})`);
+    this.errno = errno;
+    this.code = code;
+    this.explanation = explanation;
+  }
+}
+
+const ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
+  EPERM: 'PERMISSION',
+  EACCES: 'PERMISSION',
+  EOPNOTSUPP: 'UNSUPPORTED',
+  EPROTONOSUPPORT: 'UNSUPPORTED',
+  EAFNOSUPPORT: 'UNSUPPORTED',
+  ETIMEDOUT: 'TIMEOUT',
+};
+
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  EPERM: '; run as root (CAP_NET_ADMIN and CAP_SYS_ADMIN)',
+  EOPNOTSUPP: '; this kernel lacks the feature or its module is not loaded',
+};
+
+/** The error of an act that failed: `attempt` reads "create bridge tsnet0". Errors of ours pass through. */
+export function refused(attempt: string, cause: unknown): TsnetError {
+  if (cause instanceof TsnetError) return cause;
+  const code = errorCode(cause) ?? '';
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new TsnetError(ERROR_CODES[code] ?? 'KERNEL', `cannot ${attempt}: ${reason}${WAYS_OUT[code] ?? ''}`, {
+    cause,
+  });
+}
+
+/** The errno name that an error carries: of a refusal, or of node:fs. */
+export function errorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+/** Whether reading below /proc/PID failed because the process ended. */
+export function hasEnded(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === 'ENOENT' || code === 'ESRCH';
+}

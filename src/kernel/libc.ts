@@ -1,0 +1,81 @@
+/**
+ * The system calls that Node.js has no words for, through npm `koffi`.
+ *
+ * Calls run on the calling thread, synchronously: what `setns` and `unshare` change is this thread alone. The library is
+ * loaded at the first call, since loading it costs as much as half a start of Node.js.
+ */
+import { createRequire } from 'node:module';
+import { KernelRefusal } from './kernel-refusal.ts';
+
+/** Every function throws KernelRefusal with the call's errno. */
+export interface Libc {
+  /** Moves this thread into the network namespace behind an open file. */
+  enterNetns(fd: number): void;
+  /** Moves this thread into a new network namespace. */
+  unshareNetns(): void;
+  bindMount(source: string, target: string): void;
+  /** Takes the mount away from the tree now, and from whoever still uses it when they are done. */
+  detachMount(target: string): void;
+  /** CLONE_NEW… of the namespace behind an open file of nsfs. */
+  namespaceType(fd: number): number;
+  /** SOL_NETLINK option of 4 bytes. */
+  setNetlinkOption(fd: number, option: number, value: number): void;
+  /** Port of a netlink socket; undefined if `fd` is no netlink socket. */
+  netlinkPort(fd: number): number | undefined;
+}
+
+export const CLONE_NEWNET = 0x40000000;
+const MS_BIND = 4096;
+const MNT_DETACH = 2;
+const NS_GET_NSTYPE = 0xb703;
+const SOL_NETLINK = 270;
+const AF_NETLINK = 16;
+const SOCKADDR_NL_BYTES = 12;
+
+let loaded: Libc | undefined;
+
+export function libc(): Libc {
+  return (loaded ??= loadLibc());
+}
+
+/** The library if something has needed it already. */
+export function libcIfLoaded(): Libc | undefined {
+  return loaded;
+}
+
+function loadLibc(): Libc {
+  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+  const library = koffi.load(null);
+  const bind = (prototype: string): ((...values: unknown[]) => number) =>
+    library.func(prototype) as unknown as (...values: unknown[]) => number;
+  const setns = bind('int setns(int fd, int type)');
+  const unshare = bind('int unshare(int flags)');
+  const mount = bind('int mount(const char *source, const char *target, const char *type, unsigned long flags, void *data)');
+  const umount2 = bind('int umount2(const char *target, int flags)');
+  const ioctl = bind('int ioctl(int fd, unsigned long request, long argument)');
+  const setsockopt = bind('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)');
+  const getsockname = bind('int getsockname(int fd, void *address, void *length)');
+
+  const check = (result: number): number => {
+    if (result < 0) throw new KernelRefusal(koffi.errno());
+    return result;
+  };
+  return {
+    enterNetns: (fd) => void check(setns(fd, CLONE_NEWNET)),
+    unshareNetns: () => void check(unshare(CLONE_NEWNET)),
+    bindMount: (source, target) => void check(mount(source, target, 'none', MS_BIND, null)),
+    detachMount: (target) => void check(umount2(target, MNT_DETACH)),
+    namespaceType: (fd) => check(ioctl(fd, NS_GET_NSTYPE, 0)),
+    setNetlinkOption: (fd, option, value) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeInt32LE(value, 0);
+      check(setsockopt(fd, SOL_NETLINK, option, bytes, bytes.length));
+    },
+    netlinkPort: (fd) => {
+      const address = Buffer.alloc(SOCKADDR_NL_BYTES);
+      const length = Buffer.of(SOCKADDR_NL_BYTES, 0, 0, 0);
+      if (getsockname(fd, address, length) !== 0 || address.readUInt16LE(0) !== AF_NETLINK) return undefined;
+      return address.readUInt32LE(4);
+    },
+  };
+}

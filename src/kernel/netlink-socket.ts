@@ -1,0 +1,173 @@
+/**
+ * A netlink socket, and the one module that imports npm `netlink` (its raw layer: the socket, not the message classes).
+ *
+ * A socket belongs to the namespace that its thread was in when it was opened, for ever. Requests are pipelined: a batch
+ * goes out in as few datagrams as fit, the kernel works through them in order, and answers find their request by sequence
+ * number. Loading is deferred to the first socket, so that commands that ask the kernel nothing do not pay for it.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { RawNetlinkSocket } from 'netlink/dist/raw.js';
+import { TsnetError } from '../model/error.ts';
+import { KernelRefusal } from './kernel-refusal.ts';
+import { libcIfLoaded } from './libc.ts';
+import { decodeAnswers, encodeRequest, NLM_F_DUMP, type NetlinkAnswer, type NetlinkRequest } from './netlink-message.ts';
+
+/** The kernel's answer to one request: its messages (a GET has one), or why it refused. */
+export type Outcome =
+  | { readonly refusal: undefined; readonly replies: readonly Buffer[] }
+  | { readonly refusal: KernelRefusal; readonly replies: readonly Buffer[] };
+
+export type NetlinkProtocol = 'route' | 'sock-diag' | 'netfilter';
+
+const PROTOCOL_NUMBERS: Readonly<Record<NetlinkProtocol, number>> = { route: 0, 'sock-diag': 4, netfilter: 12 };
+const NETLINK_EXT_ACK = 11;
+const NETLINK_GET_STRICT_CHK = 12;
+/** The answers to one datagram must fit the receive buffer, or the kernel drops them: a link is some 2 KB, as the kernel counts 8. */
+const REQUESTS_A_DATAGRAM = 32;
+const RECEIVE_BUFFER_BYTES = 1 << 20;
+const SEND_BUFFER_BYTES = 1 << 18;
+/** The kernel answers while we send; a missing answer is a lost one, never a slow one. */
+const TIMEOUT_MS = 10_000;
+/** Dumps of a table that changes while it is read are repeated this often. */
+const DUMP_ATTEMPTS = 16;
+
+/** Requests that went out together; it ends when each has its outcome. */
+interface Exchange {
+  readonly replies: readonly Buffer[][];
+  readonly refusals: (KernelRefusal | undefined)[];
+  interrupted: boolean;
+  unanswered: number;
+  readonly done: (exchange: Exchange) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+export class NetlinkSocket {
+  readonly #raw: RawNetlinkSocket;
+  /** Sequence number → whose request it is, and its place in the exchange. */
+  readonly #waiting = new Map<number, { readonly exchange: Exchange; readonly index: number }>();
+  #sequence = 0;
+  /** The kernel runs one dump a socket at a time. */
+  #lastDump: Promise<unknown> = Promise.resolve();
+
+  /** Opens a socket in the namespace of the calling thread. Throws an error with the errno's `code`. */
+  constructor(protocol: NetlinkProtocol) {
+    this.#raw = openRaw(PROTOCOL_NUMBERS[protocol]);
+    this.#raw.unref();
+    this.#raw.on('message', (datagram, { port }) => {
+      // Any process may send to our port; the kernel's is 0.
+      if (port === 0) this.#receive(datagram);
+    });
+    this.#raw.on('error', (error) => {
+      this.#failAll(error);
+    });
+  }
+
+  /** Sends the requests in order and waits for all outcomes. A refused request does not stop those behind it. */
+  async batch(requests: readonly NetlinkRequest[]): Promise<Outcome[]> {
+    const outcomes: Outcome[] = [];
+    for (let at = 0; at < requests.length; at += REQUESTS_A_DATAGRAM) {
+      const { replies, refusals } = await this.#exchange(requests.slice(at, at + REQUESTS_A_DATAGRAM));
+      replies.forEach((messages, index) => outcomes.push({ replies: messages, refusal: refusals[index] }));
+    }
+    return outcomes;
+  }
+
+  /** All entries of a table, read without a change in between. Throws KernelRefusal. */
+  dump(request: NetlinkRequest): Promise<readonly Buffer[]> {
+    const dump = this.#lastDump.then(() => this.#dumpUndisturbed(request));
+    this.#lastDump = dump.catch(() => undefined);
+    return dump;
+  }
+
+  async #dumpUndisturbed(request: NetlinkRequest): Promise<readonly Buffer[]> {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+      const dump = await this.#exchange([{ ...request, flags: (request.flags ?? 0) | NLM_F_DUMP }]);
+      if (dump.refusals[0] !== undefined) throw dump.refusals[0];
+      if (!dump.interrupted) return dump.replies[0] ?? [];
+    }
+    throw new TsnetError(
+      'TIMEOUT',
+      `cannot read a kernel table: it changed during each of ${DUMP_ATTEMPTS} reads; try again`,
+    );
+  }
+
+  async #exchange(requests: readonly NetlinkRequest[]): Promise<Exchange> {
+    if (this.#waiting.size === 0) this.#raw.ref();
+    const sequences = requests.map(() => (this.#sequence = (this.#sequence % 0xffffffff) + 1));
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<Exchange>((resolve, reject) => {
+        const exchange: Exchange = {
+          replies: requests.map(() => []),
+          refusals: requests.map(() => undefined),
+          interrupted: false,
+          unanswered: requests.length,
+          done: resolve,
+          fail: reject,
+        };
+        sequences.forEach((sequence, index) => this.#waiting.set(sequence, { exchange, index }));
+        timer = setTimeout(() => {
+          reject(new TsnetError('TIMEOUT', `the kernel did not answer within ${TIMEOUT_MS} ms; try again`));
+        }, TIMEOUT_MS);
+        const datagram = requests.map((request, index) => encodeRequest(request, sequences[index] ?? 0));
+        this.#raw.send(datagram, undefined, (error) => {
+          if (error !== undefined) reject(error);
+        });
+      });
+    } finally {
+      clearTimeout(timer);
+      for (const sequence of sequences) this.#waiting.delete(sequence);
+      if (this.#waiting.size === 0) this.#raw.unref();
+    }
+  }
+
+  /** Runs inside the native callback: it must neither throw nor close the socket. */
+  #receive(datagram: Buffer): void {
+    for (const answer of decodeAnswers(datagram)) {
+      const waiting = this.#waiting.get(answer.seq);
+      if (waiting === undefined) continue;
+      const { exchange, index } = waiting;
+      exchange.interrupted ||= answer.interrupted;
+      if (!answer.end) {
+        exchange.replies[index]?.push(answer.payload);
+        continue;
+      }
+      this.#waiting.delete(answer.seq);
+      if (answer.errno !== 0) exchange.refusals[index] = new KernelRefusal(answer.errno, answer.explanation);
+      if (--exchange.unanswered === 0) exchange.done(exchange);
+    }
+  }
+
+  #failAll(error: Error): void {
+    for (const { exchange } of this.#waiting.values()) exchange.fail(error);
+  }
+
+  /** Ends the socket and whatever still waits on it. */
+  async close(): Promise<void> {
+    this.#failAll(new TsnetError('INTERNAL', 'a netlink socket was closed while a request was under way'));
+    // Not from here: the native side does not survive being closed by its own receive callback, and we may be called in one.
+    await new Promise((resolve) => setImmediate(resolve));
+    this.#raw.close();
+  }
+}
+
+function openRaw(protocol: number): RawNetlinkSocket {
+  const { RawNetlinkSocket: Raw } = createRequire(import.meta.url)('netlink/dist/raw.js') as typeof import('netlink/dist/raw.js');
+  const fd = lowestFreeFd();
+  const raw = new Raw(protocol, { recvBufferSize: RECEIVE_BUFFER_BYTES, sendBufferSize: SEND_BUFFER_BYTES });
+  const libc = libcIfLoaded();
+  // The package does not tell its file descriptor. The socket took the lowest free one, unless another thread was faster:
+  // the port proves it. Without libc at hand, errors come without the kernel's words and dumps unfiltered: no more than that.
+  if (libc?.netlinkPort(fd) === raw.address().port) {
+    libc.setNetlinkOption(fd, NETLINK_EXT_ACK, 1);
+    libc.setNetlinkOption(fd, NETLINK_GET_STRICT_CHK, 1);
+  }
+  return raw;
+}
+
+function lowestFreeFd(): number {
+  const fd = openSync('/dev/null', 'r');
+  closeSync(fd);
+  return fd;
+}

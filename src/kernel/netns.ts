@@ -1,0 +1,145 @@
+/**
+ * Network namespaces: make, bind, enter, tell apart.
+ *
+ * A namespace is entered on the main thread for one synchronous act (open a netlink socket, read a sysctl) and left in
+ * `finally`. Nothing awaits inside, so no other code of the process ever runs in a foreign namespace; the thread pool of
+ * Node.js stays in the host's namespace all the time.
+ */
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import path from 'node:path';
+import { TsnetError } from '../model/error.ts';
+import type { Netns } from '../model/records.ts';
+import { CLONE_NEWNET, libc } from './libc.ts';
+import { errorCode, hasEnded, refused } from './kernel-refusal.ts';
+
+/** This thread's own, whichever thread it is. */
+const CURRENT = '/proc/thread-self/ns/net';
+const NSFS_MAGIC = 0x6e736673;
+const STDERR = 2;
+
+/** Opens a recorded namespace; the caller closes the file. Throws TsnetError NOT_FOUND when it is gone or another one now. */
+export function openNetns(netns: Netns): number {
+  let fd: number;
+  try {
+    fd = openSync(netns.path, 'r');
+  } catch (cause) {
+    if (errorCode(cause) !== 'ENOENT') throw refused(`open the network namespace ${netns.path}`, cause);
+    throw new TsnetError('NOT_FOUND', `the network namespace ${netns.path} is gone; run tsnet gc`, { cause });
+  }
+  const { dev, ino } = fstatSync(fd);
+  if (dev === netns.device && ino === netns.inode) return fd;
+  closeSync(fd);
+  throw new TsnetError(
+    'NOT_FOUND',
+    `the network namespace at ${netns.path} is not the one that was attached (inode ${ino}, was ${netns.inode}); run tsnet gc`,
+  );
+}
+
+/** Runs `act` inside the namespace behind `fd`. `act` must be synchronous. */
+export function inNetns<T>(fd: number, act: () => T): T {
+  const home = openSync(CURRENT, 'r');
+  try {
+    enter(fd);
+    try {
+      return act();
+    } finally {
+      returnTo(home);
+    }
+  } finally {
+    closeSync(home);
+  }
+}
+
+function enter(fd: number): void {
+  try {
+    libc().enterNetns(fd);
+  } catch (error) {
+    throw refused('enter a network namespace', error);
+  }
+}
+
+/** Going on in a foreign namespace would configure the wrong host: the process ends instead. */
+function returnTo(home: number): void {
+  try {
+    libc().enterNetns(home);
+  } catch (error) {
+    writeSync(STDERR, `tsnet: cannot return to the host's network namespace, giving up: ${String(error)}\n`);
+    process.exit(1);
+  }
+}
+
+/** Makes a namespace and binds it to `path`, where nothing may be yet. */
+export function createNetns(target: string): Netns {
+  try {
+    mkdirSync(path.dirname(target), { recursive: true });
+    writeFileSync(target, '', { flag: 'wx', mode: 0o444 });
+  } catch (error) {
+    throw refused(`create the network namespace ${target}`, error);
+  }
+  const home = openSync(CURRENT, 'r');
+  try {
+    libc().unshareNetns();
+    try {
+      libc().bindMount(CURRENT, target);
+    } finally {
+      returnTo(home);
+    }
+  } catch (error) {
+    rmSync(target, { force: true });
+    throw refused(`create the network namespace ${target}`, error);
+  } finally {
+    closeSync(home);
+  }
+  const { dev, ino } = statSync(target);
+  return { path: target, device: dev, inode: ino };
+}
+
+/** Unbinds `path` and removes the file. What lives in the namespace lives on; missing is fine. */
+export function removeNetns(target: string): void {
+  try {
+    // A path can be bound over more than once; each mount hides the one before.
+    for (let mounts = 0; mounts < 16; mounts++) libc().detachMount(target);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT') return;
+    if (code !== 'EINVAL') throw refused(`remove the network namespace ${target}`, error);
+  }
+  try {
+    rmSync(target, { force: true });
+  } catch (error) {
+    throw refused(`remove the network namespace ${target}`, error);
+  }
+}
+
+/** The network namespace at a path now; undefined when there is none. */
+export function netnsAt(target: string): Netns | undefined {
+  let fd: number;
+  try {
+    if (statfsSync(target).type !== NSFS_MAGIC) return undefined;
+    fd = openSync(target, 'r');
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ESRCH') return undefined;
+    throw refused(`look at the network namespace ${target}`, error);
+  }
+  try {
+    if (libc().namespaceType(fd) !== CLONE_NEWNET) return undefined;
+    const { dev, ino } = fstatSync(fd);
+    return { path: target, device: dev, inode: ino };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Whether some process lives in the namespace. A process that we may not look at might. */
+export function netnsInUse(netns: { readonly device: number; readonly inode: number }): boolean {
+  return readdirSync('/proc').some((entry) => {
+    if (!/^\d+$/.test(entry)) return false;
+    try {
+      const { dev, ino } = statSync(`/proc/${entry}/ns/net`);
+      return ino === netns.inode && dev === netns.device;
+    } catch (error) {
+      return !hasEnded(error);
+    }
+  });
+}

@@ -1,0 +1,116 @@
+/**
+ * The files of one sandbox under `<exec-root>/sandboxes/<id>/`: resolv.conf, hosts, hostname, and the output of a detached
+ * command in `log`. They are bound over those of the host in the sandbox's view, so they are rewritten in place, never
+ * replaced: a bind mount holds on to the file it was given.
+ */
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname as hostHostname } from 'node:os';
+import path from 'node:path';
+import { errorCode, refused } from '../kernel/kernel-refusal.ts';
+import { hostsFile, type HostsEntry } from '../model/hosts-file.ts';
+import type { Endpoint } from '../model/records.ts';
+import {
+  asksOnlyResolvedStub,
+  parseResolvConf,
+  RESOLVED_UPSTREAM,
+  sandboxResolvConf,
+  type ResolvConf,
+  type ResolverOverrides,
+} from '../model/resolv-conf.ts';
+
+export interface SandboxIdentity {
+  readonly name: string;
+  readonly endpoints: readonly Pick<Endpoint, 'addresses' | 'aliases'>[];
+  /** Host name of the sandbox's own; absent when it has the host's. */
+  readonly hostname?: string;
+}
+
+const RESOLV_CONF = '/etc/resolv.conf';
+
+export function sandboxFolder(execRoot: string, id: string): string {
+  return path.join(execRoot, 'sandboxes', id);
+}
+
+export function logPath(folder: string): string {
+  return path.join(folder, 'log');
+}
+
+/** Writes the files; answers which of them is seen where in the sandbox. */
+export function writeSandboxFiles(
+  folder: string,
+  sandbox: SandboxIdentity,
+  overrides: ResolverOverrides,
+): Readonly<Record<string, string>> {
+  const write = (name: string, text: string): string => {
+    const file = path.join(folder, name);
+    writeFileSync(file, text, { mode: 0o644 });
+    return file;
+  };
+  try {
+    mkdirSync(folder, { recursive: true });
+    const hostname = write('hostname', `${sandbox.hostname ?? hostHostname()}\n`);
+    return {
+      [RESOLV_CONF]: write('resolv.conf', resolvConfText(sandbox, overrides)),
+      '/etc/hosts': write('hosts', hostsText(sandbox)),
+      ...(sandbox.hostname === undefined ? {} : { '/etc/hostname': hostname }),
+    };
+  } catch (error) {
+    throw refused(`write the files of sandbox ${sandbox.name} in ${folder}`, error);
+  }
+}
+
+/** After a connect or disconnect: the hosts file with the addresses of now. Nothing happens for a sandbox without files. */
+export function rewriteHosts(folder: string, sandbox: Omit<SandboxIdentity, 'hostname'>): void {
+  try {
+    const hostname = readFileSync(path.join(folder, 'hostname'), 'utf8').trim();
+    writeFileSync(path.join(folder, 'hosts'), hostsText({ ...sandbox, hostname }));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw refused(`rewrite the hosts file of sandbox ${sandbox.name}`, error);
+  }
+}
+
+/** Missing is fine. */
+export function removeSandboxFiles(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    throw refused(`remove ${folder}`, error);
+  }
+}
+
+function bareAddresses(sandbox: SandboxIdentity): string[] {
+  return sandbox.endpoints.flatMap(({ addresses }) => addresses.map(({ address }) => address.replace(/\/.*/, '')));
+}
+
+function hostsText({ name, hostname, endpoints }: SandboxIdentity): string {
+  // With the host's name its own address must be found too: many programs look up the name of the machine they run on.
+  const names = [hostname ?? hostHostname(), name];
+  return hostsFile(
+    endpoints.flatMap(({ addresses, aliases }) =>
+      addresses.map(({ address }): HostsEntry => ({ address: address.replace(/\/.*/, ''), names: [...names, ...aliases] })),
+    ),
+  );
+}
+
+function resolvConfText(sandbox: SandboxIdentity, overrides: ResolverOverrides): string {
+  const addresses = bareAddresses(sandbox);
+  const ofHost = read(RESOLV_CONF);
+  const upstream = asksOnlyResolvedStub(ofHost) ? read(RESOLVED_UPSTREAM) : undefined;
+  return sandboxResolvConf({
+    host: upstream ?? ofHost,
+    source: upstream === undefined ? RESOLV_CONF : RESOLVED_UPSTREAM,
+    overrides,
+    ipv4: addresses.some((address) => !address.includes(':')),
+    ipv6: addresses.some((address) => address.includes(':')),
+  });
+}
+
+/** A host without the file has no nameservers of its own. */
+function read(file: string): ResolvConf {
+  try {
+    return parseResolvConf(readFileSync(file, 'utf8'));
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw refused(`read ${file}`, error);
+    return parseResolvConf('');
+  }
+}

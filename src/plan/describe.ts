@@ -1,0 +1,54 @@
+/** Says in one line what a resource is: what `--dry-run` prints and `diff` names. The words are iproute2's. */
+import type { Place, PublishIntent, Resource } from './resource.ts';
+
+export function describeResource(resource: Resource): string {
+  switch (resource.kind) {
+    case 'bridge':
+      return `bridge ${resource.name}${resource.adopted ? ' (not ours)' : ''}`;
+    case 'veth':
+      return `veth ${resource.host} ↔ ${resource.peer}${at({ sandbox: resource.sandbox })}${resource.master === undefined ? '' : ` master ${resource.master}`}`;
+    case 'link-up':
+      return `link ${resource.link} up${at(resource.place)}`;
+    case 'address':
+      return `address ${resource.address} on ${resource.link}${at(resource.place)}`;
+    case 'route':
+      return `route ${resource.destination}${resource.via === undefined ? '' : ` via ${resource.via}`} dev ${resource.link}${resource.table === undefined ? '' : ` table ${resource.table}`}${at(resource.place)}`;
+    case 'rule':
+      return `rule from ${resource.from} lookup ${resource.table} priority ${resource.priority}${at(resource.place)}`;
+    case 'sysctl':
+      return `sysctl ${resource.key.replaceAll('.', '-').replaceAll('/', '.')} = ${resource.value}${at(resource.place)}`;
+    case 'isolate':
+      return `isolate ${resource.subnet} on ${resource.bridge}`;
+    case 'internal':
+      return `internal ${resource.subnet} on ${resource.bridge}`;
+    case 'icc':
+      return `icc ${resource.allow ? 'accept' : 'drop'} IPv${resource.family} on ${resource.bridge}`;
+    case 'masquerade':
+      return `${resource.to === undefined ? 'masquerade' : 'snat'} ${resource.subnet} not to ${resource.bridge}${resource.to === undefined ? '' : ` as ${resource.to}`}`;
+    case 'hairpin':
+      return `hairpin ${resource.subnet} on ${resource.bridge}`;
+    case 'publish':
+      return describePublish(resource);
+  }
+}
+
+/** "publish tcp 0.0.0.0:8080 → 172.17.0.2:80", ranges as "8000-8009", routed ports without a host side. */
+function describePublish({ protocol, hostAddress, hostPort, to, containerPort, count, mode }: PublishIntent): string {
+  const target = `${bracketed(to)}:${portRange(containerPort, count)}`;
+  if (mode === 'routed') return `publish ${protocol} ${target} (routed)`;
+  return `publish ${protocol} ${bracketed(hostAddress)}:${portRange(hostPort, count)} → ${target}`;
+}
+
+/** "80", or "8000-8009". */
+export function portRange(first: number, count: number): string {
+  return count === 1 ? String(first) : `${first}-${first + count - 1}`;
+}
+
+/** An address as it stands before a port: IPv6 in brackets (RFC 3986). */
+export function bracketed(address: string): string {
+  return address.includes(':') ? `[${address}]` : address;
+}
+
+function at(place: Place): string {
+  return place === 'host' ? '' : ' in sandbox';
+}

@@ -1,0 +1,89 @@
+/**
+ * What a sandbox needs beyond its endpoints: one default route a family, and, for the other endpoints, replies that leave
+ * by the network they came in by.
+ *
+ * The default route goes to the endpoint with the highest gateway priority, then to the one attached first. Every other
+ * endpoint with a gateway gets a routing table of its own (1000 + ordinal) that packets from its address look into: a
+ * port published on a second network works, with the client's address kept.
+ */
+import type { Endpoint, Family, Network, Sandbox } from '../model/records.ts';
+import type { Plan, Resource } from './resource.ts';
+
+/** First of the tables that tsnet uses inside sandboxes. */
+const FIRST_TABLE = 1000;
+
+interface Gateway {
+  readonly endpoint: Endpoint;
+  readonly via: string;
+  /** "172.18.0.2" */
+  readonly address: string;
+  readonly subnet: string | undefined;
+}
+
+function gateways(attached: readonly AttachedEndpoint[], family: Family): Gateway[] {
+  return attached
+    .flatMap(({ endpoint, network }): Gateway[] =>
+      endpoint.addresses
+        .filter(({ address }) => address.includes(':') === (family === 6))
+        .flatMap(({ address, gateway }) =>
+          gateway === undefined
+            ? []
+            : [
+                {
+                  endpoint,
+                  via: gateway,
+                  address: address.slice(0, address.indexOf('/')),
+                  subnet: network.pools.find(({ subnet }) => subnet.includes(':') === (family === 6))?.subnet,
+                },
+              ],
+        ),
+    )
+    .sort((a, b) => b.endpoint.gatewayPriority - a.endpoint.gatewayPriority || a.endpoint.ordinal - b.endpoint.ordinal);
+}
+
+export interface AttachedEndpoint {
+  readonly endpoint: Endpoint;
+  readonly network: Network;
+}
+
+/** The routes and rules of a sandbox with these endpoints. */
+export function sandboxPlan(
+  sandbox: Pick<Sandbox, 'id' | 'foreignDefaultRoutes'>,
+  attached: readonly AttachedEndpoint[],
+): Plan {
+  const place = { sandbox: sandbox.id };
+  return ([4, 6] as const).flatMap((family): Resource[] => {
+    const destination = family === 4 ? '0.0.0.0/0' : '::/0';
+    const candidates = gateways(attached, family);
+    const foreign = sandbox.foreignDefaultRoutes.includes(family);
+    const first = foreign ? undefined : candidates[0];
+    const others = foreign ? candidates : candidates.slice(1);
+    return [
+      ...(first === undefined
+        ? []
+        : [{ kind: 'route', place, family, destination, link: first.endpoint.interfaceName, via: first.via } as const]),
+      ...others.flatMap(({ endpoint, via, address, subnet }): Resource[] => {
+        const table = FIRST_TABLE + endpoint.ordinal;
+        const link = endpoint.interfaceName;
+        return [
+          ...(subnet === undefined
+            ? []
+            : [{ kind: 'route', place, family, destination: subnet, link, table } as const]),
+          { kind: 'route', place, family, destination, link, via, table },
+          { kind: 'rule', place, family, from: `${address}/${family === 4 ? '32' : '128'}`, table, priority: table },
+        ];
+      }),
+    ];
+  });
+}
+
+/** What changes when a sandbox's plan goes from one to the other; what both have is left alone. */
+export function planDifference(before: Plan, after: Plan): { readonly gone: Plan; readonly added: Plan } {
+  const key = (resource: Resource): string => JSON.stringify(resource);
+  const had = new Set(before.map(key));
+  const has = new Set(after.map(key));
+  return {
+    gone: before.filter((resource) => !has.has(key(resource))),
+    added: after.filter((resource) => !had.has(key(resource))),
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * Networks, sandboxes and endpoints: how each is found.
+ */
+import type { Endpoint, Network, Sandbox } from '../model/records.ts';
+import type { RecordTable } from './record-table.ts';
+
+/** Names longer than this exist nowhere, and LMDB's keys have an end. */
+const LONGEST_NAME = 255;
+
+export function networkNameKey(name: string): string {
+  return `network-name/${name.slice(0, LONGEST_NAME)}`;
+}
+
+export function sandboxNameKey(name: string): string {
+  return `sandbox-name/${name.slice(0, LONGEST_NAME)}`;
+}
+
+export function netnsKey({ device, inode }: { readonly device: number; readonly inode: number }): string {
+  return `sandbox-netns/${device}:${inode}`;
+}
+
+export function endpointsOfNetworkPrefix(networkId: string): string {
+  return `endpoint-of-network/${networkId}/`;
+}
+
+export function endpointsOfSandboxPrefix(sandboxId: string): string {
+  return `endpoint-of-sandbox/${sandboxId}/`;
+}
+
+/** Transient records; few, so that finding them costs nothing. */
+export const PENDING = 'pending/';
+
+function pendingKey(kind: 'network' | 'sandbox' | 'endpoint', id: string): string {
+  return `${PENDING}${kind}/${id}`;
+}
+
+export const NETWORKS: RecordTable<Network> = {
+  name: 'network',
+  unique: ({ name }) => [{ key: networkNameKey(name), what: `name ${name}` }],
+  indexes: ({ id, state }) => (state === 'active' ? [] : [pendingKey('network', id)]),
+};
+
+export const SANDBOXES: RecordTable<Sandbox> = {
+  name: 'sandbox',
+  unique: ({ name }) => [{ key: sandboxNameKey(name), what: `name ${name}` }],
+  // The kernel reuses inode numbers of namespaces: the latest sandbox is the one that has it now.
+  indexes: ({ id, netns, state }) => [netnsKey(netns), ...(state === 'running' ? [] : [pendingKey('sandbox', id)])],
+};
+
+export const ENDPOINTS: RecordTable<Endpoint> = {
+  name: 'endpoint',
+  unique: () => [],
+  indexes: ({ id, networkId, sandboxId, state }) => [
+    `${endpointsOfNetworkPrefix(networkId)}${id}`,
+    `${endpointsOfSandboxPrefix(sandboxId)}${id}`,
+    ...(state === 'attached' ? [] : [pendingKey('endpoint', id)]),
+  ],
+};
