@@ -6,8 +6,8 @@
  * is not there. A set bit proves nothing; then the table is read.
  *
  * Bits are set before their rules are added and cleared after they are gone, so a crash or a flush by somebody else leaves
- * bits too many, never too few. Whoever reads a table writes its bits anew. A new file knows nothing until then. All this
- * holds under the lock of `iptables-lock.ts`, which is on the same file.
+ * bits too many, never too few. Whoever reads a table writes its bits anew. A new file knows nothing until then. It is the
+ * file that changes lock, so it is only ever touched by one.
  */
 import { readSync, writeSync } from 'node:fs';
 import { CHAINS, USER_CHAIN } from '../firewall/base.ts';

@@ -2,22 +2,25 @@
  * The firewall backend `iptables`: rules from `src/firewall/`, made true by iptables-restore.
  *
  * A change is one iptables-restore a family, whatever the number of rules, under one lock over all processes. Published
- * ports that are certainly new are appended unread; everything else is compared with iptables-save first, so that what is
+ * ports that are certainly new (`iptables-known-rules.ts`) are added unread; everything else is compared with iptables-save first, so that what is
  * there stays untouched and nothing is there twice.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { observeIntents, orphanRules } from '../firewall/drift.ts';
-import { additions, completion, dismantling, leavingRules, sweeping, withdrawal } from '../firewall/edit.ts';
+import { additions, completion } from '../firewall/complete.ts';
+import { dismantling } from '../firewall/dismantle.ts';
+import { leavingRules, sweeping, withdrawal } from '../firewall/withdraw.ts';
 import { rulesOf } from '../firewall/iptables.ts';
 import { restoreText, type TableEdit } from '../firewall/restore.ts';
 import { distinct, type Rule } from '../firewall/rule.ts';
 import { parseSave, type Ruleset } from '../firewall/save.ts';
+import { TsnetError } from '../model/error.ts';
 import type { Family } from '../model/records.ts';
 import type { FirewallResource } from '../plan/resource.ts';
+import { holding } from './file-lock.ts';
 import type { FirewallExecutor } from './firewall-executor.ts';
 import { areAbsent, expectRules, learnRules } from './iptables-known-rules.ts';
-import { holding } from './iptables-lock.ts';
 import { iptablesPrograms, runProgram, type RunProgram } from './iptables-program.ts';
 
 export interface IptablesOptions {
@@ -45,6 +48,12 @@ interface Change {
 export function openIptables(options: IptablesOptions = {}): FirewallExecutor {
   const lockFile = path.join(options.execRoot ?? '/run/tsnet', 'firewall.lock');
   const programs = iptablesPrograms(options.run ?? runProgram, options.variant);
+
+  /**
+   * The programs that make a change inherit the lock: if we are killed while iptables-restore still commits, the next change
+   * waits for that commit too.
+   */
+  const alone = (work: (lock: number) => Promise<void>): Promise<void> => holding(lockFile, 'exclusive', work);
 
   const read = async (family: Family): Promise<Ruleset> => parseSave(await programs.save(family));
 
@@ -95,12 +104,12 @@ export function openIptables(options: IptablesOptions = {}): FirewallExecutor {
     ensure: (intents) =>
       intents.length === 0
         ? Promise.resolve()
-        : holding(lockFile, (lock) => eachFamily(intents, (family, some) => ensureFamily(family, some, lock))),
+        : alone((lock) => eachFamily(intents, (family, some) => ensureFamily(family, some, lock))),
 
     remove: (intents) =>
       intents.length === 0
         ? Promise.resolve()
-        : holding(lockFile, (lock) => eachFamily(intents, (family, some) => removeFamily(family, some, lock))),
+        : alone((lock) => eachFamily(intents, (family, some) => removeFamily(family, some, lock))),
 
     async observe(intents) {
       const rulesets = new Map<Family, Ruleset>();
@@ -116,14 +125,14 @@ export function openIptables(options: IptablesOptions = {}): FirewallExecutor {
     sweep: (orphans) =>
       orphans.length === 0
         ? Promise.resolve()
-        : holding(lockFile, (lock) =>
+        : alone((lock) =>
             eachFamily(orphans, (family, some) =>
               change(family, lock, (ruleset) => ({ edits: sweeping(ruleset, some) })),
             ),
           ),
 
     dismantle: () =>
-      holding(lockFile, async (lock) => {
+      alone(async (lock) => {
         for (const family of familiesOf([])) {
           await change(family, lock, (ruleset) => ({ edits: dismantling(ruleset, family) }));
         }
@@ -142,6 +151,9 @@ async function eachFamily<T extends { readonly family: Family }>(
       .map((some) => work(some[0]?.family ?? 4, some)),
   );
   const failures = done.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
-  if (failures.length > 1) throw new AggregateError(failures, 'IPv4 and IPv6 rules');
+  if (failures.length > 1) {
+    const cause = new AggregateError(failures);
+    throw new TsnetError('FIREWALL', failures.map(String).join('; '), { cause });
+  }
   if (failures.length === 1) throw failures[0];
 }

@@ -7,10 +7,10 @@ import { TsnetError } from '../model/error.ts';
 import type { Netns } from '../model/records.ts';
 import type { Namespaces } from '../plan/kernel.ts';
 import type { Place } from '../plan/resource.ts';
-import { errorCode } from './kernel-refusal.ts';
+import { refused } from './kernel-refusal.ts';
 import { getLink, parseLink, type Link } from './link-message.ts';
 import { inNetns, openNetns } from './netns.ts';
-import { NetlinkSocket } from './netlink-socket.ts';
+import { NetlinkSocket, type Outcome } from './netlink-socket.ts';
 
 /** A look at every container of a host must not need a descriptor for each: the sandbox longest open goes first. */
 const MOST_OPEN_SANDBOXES = 64;
@@ -54,8 +54,11 @@ export class Scene {
   }
 
   /** Does one synchronous thing inside a place. */
-  inside<T>(place: Place, act: () => T): T {
-    return place === 'host' ? act() : inNetns(this.#enterable(place.sandbox).fd, act);
+  async inside<T>(place: Place, act: () => T): Promise<T> {
+    if (place === 'host') return act();
+    const done = inNetns(this.#enterable(place.sandbox).fd, act);
+    await this.#closeOldest();
+    return done;
   }
 
   /** An open file of a sandbox's namespace, to be closed by the caller. */
@@ -111,8 +114,10 @@ export class Scene {
   }
 
   async #closeOldest(): Promise<void> {
-    const oldest = this.#open.size > MOST_OPEN_SANDBOXES ? this.#open.keys().next().value : undefined;
-    if (oldest !== undefined) await this.#close(oldest);
+    for (const oldest of this.#open.keys()) {
+      if (this.#open.size <= MOST_OPEN_SANDBOXES) return;
+      await this.#close(oldest);
+    }
   }
 
   async #close(sandbox: string): Promise<void> {
@@ -137,11 +142,16 @@ export function isGone(error: unknown): boolean {
 export async function findLinks(scene: Scene, place: Place, names: readonly string[]): Promise<(Link | undefined)[]> {
   const socket = await scene.socket(place);
   const outcomes = await socket.batch(names.map(getLink));
-  return outcomes.map(({ refusal, replies: [reply] }) => {
-    if (refusal !== undefined && errorCode(refusal) !== 'ENODEV') throw refusal;
-    if (refusal !== undefined || reply === undefined) return undefined;
-    const link = parseLink(reply);
-    scene.remember(place, link.name, link.index);
+  return names.map((name, index) => {
+    const link = linkIn(outcomes[index], `look for link ${name} in ${scene.describe(place)}`);
+    if (link !== undefined) scene.remember(place, name, link.index);
     return link;
   });
+}
+
+/** The answer to `getLink`; undefined if there is no such link. */
+export function linkIn(outcome: Outcome | undefined, attempt: string): Link | undefined {
+  if (outcome?.refusal !== undefined && outcome.refusal.code !== 'ENODEV') throw refused(attempt, outcome.refusal);
+  const reply = outcome?.replies[0];
+  return reply === undefined ? undefined : parseLink(reply);
 }

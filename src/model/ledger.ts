@@ -42,6 +42,8 @@ export interface Pending {
 
 /** A consistent view of everything. */
 export interface LedgerView {
+  /** 64 hex digits, made once for this data-root: what tells this installation from all others. */
+  installationId(): string;
   networks(): Network[];
   network(id: string): Network | undefined;
   networkByName(name: string): Network | undefined;

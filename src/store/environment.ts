@@ -7,7 +7,7 @@
  * environment is volatile), and a fresh read transaction whenever a view is made, because lmdb-js otherwise keeps one
  * snapshot for a whole turn of the event loop.
  */
-import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { ABORT, open, type RootDatabase } from 'lmdb';
 import { endOf, type Entry, type KeyValues } from './key-values.ts';
@@ -63,7 +63,8 @@ export function openEnvironment(directory: string, persistence: 'durable' | 'vol
   let database: RootDatabase<unknown, string>;
   try {
     mkdirSync(path.dirname(directory), { recursive: true, mode: 0o755 });
-    if (mkdirSync(directory, { recursive: true, mode: 0o700 }) !== undefined) reserveLockFile(directory);
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (!existsSync(path.join(directory, 'lock.mdb'))) reserveLockFile(directory);
     database = open<unknown, string>({
       path: directory,
       encoding: 'json',

@@ -49,13 +49,11 @@ function splitRun(pairs: KeyValues, tables: Tables, address: bigint): void {
   if (run.end > address) putRun(pairs, tables, { start: address + 1n, end: run.end });
 }
 
-/** Holds an address; a former holder is replaced. */
+/** Holds an address; a former holder is replaced. `dynamic` moves the cursor of dynamic addresses to it. */
 export function holdAddress(
   pairs: KeyValues,
-  networkId: string,
-  address: string,
-  holder: LeaseHolder,
-): { readonly moveLast: () => void } {
+  { networkId, address, holder, how }: Lease & { readonly how: 'dynamic' | 'static' },
+): void {
   const { family, value } = parseAddress(address);
   const tables = leaseTables(networkId, family);
   const former = pairs.get(tables.lease(value)) as LeaseHolder | undefined;
@@ -63,11 +61,7 @@ export function holdAddress(
   else if (former.kind === 'quarantine') pairs.remove(tables.rest(former.untilMs, value));
   pairs.put(tables.lease(value), holder);
   if (holder.kind === 'quarantine') pairs.put(tables.rest(holder.untilMs, value), holder.untilMs);
-  return {
-    moveLast: () => {
-      pairs.put(tables.last, value.toString(16));
-    },
-  };
+  if (how === 'dynamic') pairs.put(tables.last, value.toString(16));
 }
 
 /** Lets go of an address; nothing happens when nobody holds it. */
@@ -123,4 +117,3 @@ export function leasesFor(pairs: KeyValues, networkId: string, family: Family): 
     quarantined: () => restingInOrder(pairs, tables),
   };
 }
-

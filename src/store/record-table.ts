@@ -28,13 +28,16 @@ export function allRecords<R extends { readonly id: string }>(pairs: KeyValues, 
   return pairs.under(`${table.name}/`).map(({ value }) => value as R);
 }
 
+/** Longer keys lead nowhere: names end at 255 bytes, and LMDB refuses to look for keys beyond 1,978. */
+const LONGEST_KEY = 400;
+
 /** The record that an index key leads to. */
 export function recordBy<R extends { readonly id: string }>(
   pairs: KeyValues,
   table: RecordTable<R>,
   indexKey: string,
 ): R | undefined {
-  const id = pairs.get(indexKey) as string | undefined;
+  const id = Buffer.byteLength(indexKey) > LONGEST_KEY ? undefined : (pairs.get(indexKey) as string | undefined);
   return id === undefined ? undefined : getRecord(pairs, table, id);
 }
 
@@ -52,15 +55,14 @@ function keysOf<R extends { readonly id: string }>(table: RecordTable<R>, record
 }
 
 /** @throws TsnetError CONFLICT when another record has what must be unique */
-export function putRecord<R extends { readonly id: string }>(
-  pairs: KeyValues,
-  table: RecordTable<R>,
-  record: R,
-): void {
+export function putRecord<R extends { readonly id: string }>(pairs: KeyValues, table: RecordTable<R>, record: R): void {
   for (const { key, what } of table.unique(record)) {
     const holder = pairs.get(key);
     if (holder !== undefined && holder !== record.id) {
-      throw new TsnetError('CONFLICT', `${table.name} ${what} is taken by ${table.name} ${String(holder).slice(0, 12)}`);
+      throw new TsnetError(
+        'CONFLICT',
+        `${table.name} ${what} is taken by ${table.name} ${String(holder).slice(0, 12)}`,
+      );
     }
   }
   removeIndexes(pairs, table, record.id, keysOf(table, record));

@@ -4,15 +4,12 @@
 import type { Endpoint, Network, Sandbox } from '../model/records.ts';
 import type { RecordTable } from './record-table.ts';
 
-/** Names longer than this exist nowhere, and LMDB's keys have an end. */
-const LONGEST_NAME = 255;
-
 export function networkNameKey(name: string): string {
-  return `network-name/${name.slice(0, LONGEST_NAME)}`;
+  return `network-name/${name}`;
 }
 
 export function sandboxNameKey(name: string): string {
-  return `sandbox-name/${name.slice(0, LONGEST_NAME)}`;
+  return `sandbox-name/${name}`;
 }
 
 export function netnsKey({ device, inode }: { readonly device: number; readonly inode: number }): string {
