@@ -4,6 +4,7 @@
  */
 import { build } from 'esbuild';
 import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import path from 'node:path';
 
 const root = import.meta.dirname;
@@ -29,16 +30,34 @@ const nativeModules = {
       loader: 'js',
       resolveDir: root,
       contents: `
-        const path = require('node:path');
-        const entry = require.resolve('${from}/package.json');
-        module.exports = () => require('${loader}')(path.dirname(entry));
+        const entry = require.resolve('${from}');
+        const folder = entry.slice(0, entry.lastIndexOf('/node_modules/${from}/') + ${'/node_modules/'.length + from.length});
+        module.exports = () => require('${loader}')(folder);
       `,
     }));
     bundle.onResolve({ filter: /^(koffi|node-gyp-build|node-gyp-build-optional-packages|msgpackr-extract)$/ }, (args) =>
       args.namespace === 'native-loader' || !/^node-gyp/.test(args.path) ? { path: args.path, external: true } : undefined,
     );
-    bundle.onResolve({ filter: /^(lmdb|netlink)\/package\.json$/ }, (args) => ({ path: args.path, external: true }));
+    // What the loader asks for at run time to find the package's folder.
+    bundle.onResolve({ filter: /^(lmdb|netlink)$/ }, (args) =>
+      args.namespace === 'native-loader' ? { path: args.path, external: true } : undefined,
+    );
     bundle.onResolve({ filter: /\.node$/ }, (args) => ({ path: args.path, external: true }));
+  },
+};
+
+/**
+ * lmdb and ordered-binary evaluate source text that names their local variables. As CommonJS each module keeps a scope of its
+ * own in the bundle, with its names; as ES modules they would share one, and a name that two of them use would be changed.
+ */
+const ownScopes = {
+  name: 'own-scopes',
+  setup(bundle) {
+    const require = createRequire(path.join(root, 'package.json'));
+    const fromLmdb = createRequire(require.resolve('lmdb'));
+    bundle.onResolve({ filter: /^(lmdb|msgpackr|ordered-binary|weak-lru-cache)$/ }, (args) =>
+      args.namespace === 'native-loader' ? undefined : { path: (args.path === 'lmdb' ? require : fromLmdb).resolve(args.path) },
+    );
   },
 };
 
@@ -60,11 +79,13 @@ await build({
   minifyIdentifiers: false,
   keepNames: false,
   legalComments: 'none',
+  // A stack trace quotes one line of the source.
+  lineLimit: 160,
   sourcemap: false,
   logLevel: 'warning',
   banner: { js: `#!/usr/bin/env node\nconst __bundleUrl=require('node:url').pathToFileURL(__filename).href;` },
   define: { 'import.meta.url': '__bundleUrl', 'import.meta.dirname': '__dirname', TSNET_VERSION: JSON.stringify(version) },
-  plugins: [nativeModules],
+  plugins: [ownScopes, nativeModules],
 });
 // The package is ESM; the bundles are not.
 writeFileSync(path.join(root, 'dist', 'package.json'), '{ "type": "commonjs" }\n');

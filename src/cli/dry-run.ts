@@ -22,7 +22,11 @@ interface Change {
 /** Warnings, then the plan of a dry run or the answer in JSON; true when that was all there is to print. */
 export function printChange(
   context: CliContext,
-  { answer, options, direction }: { readonly answer: Change; readonly options: ChangeOptions; readonly direction: 'make' | 'remove' },
+  {
+    answer,
+    options,
+    direction,
+  }: { readonly answer: Change; readonly options: ChangeOptions; readonly direction: 'make' | 'remove' },
 ): boolean {
   printWarnings(context, answer.warnings);
   if (options.format === 'json') context.write(`${JSON.stringify(answer)}\n`);

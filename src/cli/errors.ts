@@ -55,7 +55,6 @@ function stackLines(error: Error, indent: string): string[] {
 
 /** Line breaks and other control characters of names and of other programs' messages must not break the one line. */
 function oneLine(message: string): string {
-  // eslint-disable-next-line no-control-regex -- that is what is being replaced
   return message
     .trim()
     .replace(/\s*[\r\n]+\s*/g, '; ')

@@ -3,7 +3,8 @@
  */
 import { TsnetError } from '../model/error.ts';
 import { compileTemplate, type Template } from './go-template/template.ts';
-import { GoStruct, stringMap, type Method, type Value } from './go-template/value.ts';
+import { CallFault } from './go-template/functions.ts';
+import { GoStruct, stringMap, typeName, type Method, type Value } from './go-template/value.ts';
 import { alignTabs, renderTable } from './table.ts';
 
 /** How the rows of one verb are shown. */
@@ -22,7 +23,8 @@ export interface ListLayout<Row> {
 
 /** Renders the rows, each line ended. @throws TsnetError INVALID for a bad template */
 export function renderList<Row>(layout: ListLayout<Row>, rows: readonly Row[], format: string): string {
-  const trimmed = format.trim();
+  // Blanks only: the line break at the end of a template is meant.
+  const trimmed = format.replace(/^ +| +$/g, '');
   if (trimmed === '' || trimmed === 'table') {
     const header = layout.columns.map((name) => layout.fields[name]?.heading ?? name);
     return renderTable(
@@ -37,10 +39,18 @@ export function renderList<Row>(layout: ListLayout<Row>, rows: readonly Row[], f
   return asTable ? alignTabs(`${template.render(headerValue(layout), { inHeader: true })}\n${lines}`) : lines;
 }
 
-/** A template of the command line: a typed `\t` or `\n` means the character. */
-export function compileListTemplate(text: string): Template {
+/** A template of a list: a typed `\t` or `\n` means the character. */
+function compileListTemplate(text: string): Template {
+  return explained(() => {
+    const template = compileTemplate(text.replaceAll('\\t', '\t').replaceAll('\\n', '\n'));
+    return { render: (value, how) => explained(() => template.render(value, how)) };
+  });
+}
+
+/** Faults of templates in Docker's words. */
+export function explained<T>(act: () => T): T {
   try {
-    return compileTemplate(text.replaceAll('\\t', '\t').replaceAll('\\n', '\n'));
+    return act();
   } catch (error) {
     if (!(error instanceof TsnetError)) throw error;
     throw new TsnetError(error.code, `template parsing error: ${error.message}`, { cause: error });
@@ -72,6 +82,7 @@ function headerValue<Row>(layout: ListLayout<Row>): Value {
 
 function keyOf(method: string, args: readonly Value[]): string {
   const [key] = args;
-  if (args.length === 1 && typeof key === 'string') return key;
-  throw new TsnetError('INVALID', `template: ${method} takes one text, as in {{.${method} "key"}}`);
+  if (args.length !== 1) throw new CallFault(`wrong number of args for ${method}: want 1 got ${args.length}`);
+  if (typeof key !== 'string') throw new CallFault(`wrong type for value; expected string; got ${typeName(key)}`);
+  return key;
 }

@@ -4,7 +4,6 @@ import { runCli } from './program.ts';
 
 /** A reader that went away (`tsnet ls | head -1`) is no error of ours. */
 function endQuietly(error: NodeJS.ErrnoException): void {
-  // eslint-disable-next-line n/no-process-exit -- there is nobody left to write to
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 }
 

@@ -11,7 +11,7 @@ import { openKernel } from '../kernel/linux-kernel.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Config } from '../model/config.ts';
 import { DEFAULT_LOOKUPS } from '../runtimes/references/lookups.ts';
-import { openLedger } from '../store/open-ledger.ts';
+import { openLedger } from '../store/ledger.ts';
 import { VERSION } from './version.ts';
 
 function openFirewall(config: Config): FirewallExecutor {

@@ -1,4 +1,6 @@
 /** Options that several verbs share, and how their values are read. */
+import { isAddress, parseInterface } from '../model/address.ts';
+import { TsnetError } from '../model/error.ts';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { NetworkFilters } from '../engine/engine.ts';
 
@@ -19,6 +21,40 @@ export function collectPairs(value: string, earlier: Readonly<Record<string, str
   const [key, text] = splitPair(value);
   if (key === '') throw new InvalidArgumentError('Expected KEY=VALUE.');
   return { ...earlier, [key]: text };
+}
+
+/** `--ip 10.0.0.5` */
+export function address(value: string): string {
+  if (!isAddress(value)) throw new InvalidArgumentError('Expected an IP address.');
+  return value;
+}
+
+/** For repeatable lists of addresses. */
+export function addressList(value: string, earlier: readonly string[] = []): string[] {
+  return collectList(value, earlier).map(address);
+}
+
+/** For repeatable lists of subnets. */
+export function interfaceAddressList(value: string, earlier: readonly string[] = []): string[] {
+  const values = collectList(value, earlier);
+  for (const each of values) {
+    try {
+      parseInterface(each);
+    } catch (error) {
+      if (error instanceof TsnetError) throw new InvalidArgumentError(`${error.message}.`);
+      throw error;
+    }
+  }
+  return values;
+}
+
+/** `--aux-address NAME=IP`; as in Docker, one without an address says nothing. */
+export function pairsOfAddresses(
+  value: string,
+  earlier: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const [name, text] = splitPair(value);
+  return text === '' && name !== '' ? { ...earlier } : collectPairs(`${name}=${address(text)}`, earlier);
 }
 
 /** Labels: the key holds no blanks. */

@@ -9,7 +9,7 @@ import type { Config } from '../model/config.ts';
 import type { CliContext } from './context.ts';
 import { errorLines, exitStatusOf, USAGE_STATUS, UsageError } from './errors.ts';
 import { findVerb, VERBS, type VerbEntry } from './verbs.ts';
-import { VERSION } from './product-version.ts';
+import { VERSION } from './version.ts';
 
 /** What the program needs of the outside. */
 export interface CliHost {
@@ -45,6 +45,7 @@ class Run {
   status = 0;
   readonly #host: CliHost;
   readonly #program: Command;
+  readonly #context: CliContext;
   #command: Command | undefined;
   #config: Promise<Config> | undefined;
   #engine: Promise<Engine> | undefined;
@@ -52,6 +53,23 @@ class Run {
   constructor(host: CliHost) {
     this.#host = host;
     this.#program = makeProgram(host);
+    this.#context = {
+      env: host.env,
+      write: host.write,
+      writeError: (line) => {
+        host.writeError(`${line}\n`);
+      },
+      ask: host.ask,
+      configRequest: () => this.#configRequest(),
+      config: () => (this.#config ??= this.#readConfig()),
+      engine: () => (this.#engine ??= this.#openEngine()),
+      report: (error) => {
+        this.#report(error);
+      },
+      exitWith: (status) => {
+        this.status = status;
+      },
+    };
   }
 
   async parse(argv: readonly string[]): Promise<void> {
@@ -81,26 +99,6 @@ class Run {
     if (load) (await verb.load()).define(command, this.#context);
     return command;
   }
-
-  readonly #context: CliContext = {
-    env: {},
-    write: (text) => {
-      this.#host.write(text);
-    },
-    writeError: (line) => {
-      this.#host.writeError(`${line}\n`);
-    },
-    ask: (question) => this.#host.ask(question),
-    configRequest: () => this.#configRequest(),
-    config: () => (this.#config ??= this.#readConfig()),
-    engine: () => (this.#engine ??= this.#openEngine()),
-    report: (error) => {
-      this.#report(error);
-    },
-    exitWith: (status) => {
-      this.status = status;
-    },
-  };
 
   #configRequest(): ConfigRequest {
     const { config, ...rest } = this.#program.opts<GlobalOptions>();
@@ -135,7 +133,10 @@ class Run {
       return;
     }
     const name = this.#command === undefined ? 'tsnet' : `tsnet ${this.#command.name()}`;
-    const mistake = error.message.replace(/^error: /, '').replaceAll('\n', ' ').replace(/\.$/, '');
+    const mistake = error.message
+      .replace(/^error: /, '')
+      .replaceAll('\n', ' ')
+      .replace(/\.$/, '');
     this.#report(new UsageError(`${mistake}; see "${name} --help"`));
     if (/argument/i.test(error.code) && this.#command !== undefined && !/option/.test(error.message)) {
       this.#host.writeError(`Usage: ${this.#command.createHelp().commandUsage(this.#command)}\n`);
@@ -183,7 +184,9 @@ export function firstOperand(argv: readonly string[]): string | undefined {
 
 /** `--internal=true` and `--ipv4=false`, as Docker's flags take them, in the words of commander. */
 function withoutBooleanValues(argv: readonly string[], command: Command): string[] {
-  const flags = new Set(command.options.filter((option) => option.isBoolean() && !option.negate).map(({ long }) => long));
+  const flags = new Set(
+    command.options.filter((option) => option.isBoolean() && !option.negate).map(({ long }) => long),
+  );
   const negations = new Set(command.options.filter(({ negate }) => negate).map(({ long }) => long));
   const end = argv.indexOf('--');
   return argv.flatMap((word, index) => {

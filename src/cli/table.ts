@@ -48,5 +48,5 @@ function missing(cell: string, width = 0): number {
 }
 
 function columns(cell: string): number {
-  return [...cell].length;
+  return Array.from(cell).length;
 }

@@ -38,7 +38,19 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'config', summary: 'Check or show the configuration', load: () => import('./config.ts') },
   { name: 'completion', summary: 'Print a completion script for a shell', load: () => import('./completion.ts') },
   { name: 'version', summary: 'Show the version', load: () => import('./version.ts') },
-  { name: '__complete', summary: 'Complete a command line', passThrough: true, hidden: true, load: () => import('./complete.ts') },
+  {
+    name: '__reap',
+    summary: 'Remove the sandbox of a program that ended',
+    hidden: true,
+    load: () => import('./reap.ts'),
+  },
+  {
+    name: '__complete',
+    summary: 'Complete a command line',
+    passThrough: true,
+    hidden: true,
+    load: () => import('./complete.ts'),
+  },
 ];
 
 export function findVerb(name: string): VerbEntry | undefined {

@@ -20,7 +20,7 @@ class Fault extends Error {
 
 const SPACE = /[ \t\r\n]*/y;
 const LITERAL = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.+-])/y;
-// eslint-disable-next-line no-control-regex -- JSON strings must not hold control characters (RFC 8259, section 7)
+/** Control characters are not allowed in strings (RFC 8259, section 7). */
 const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
 const WORD = /[^\s,:{}[\]]+/y;
 

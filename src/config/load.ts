@@ -107,8 +107,9 @@ function layer(content: JsonObject, { env, dataRoot, execRoot, host, debug }: Co
   put('hosts', listOf(host), 'option');
   put('debug', debug, 'option');
   const hosts = entries.get('hosts');
-  if (Array.isArray(hosts?.value) && hosts.value.length === 0) {
-    put('hosts', [`unix://${join(String(entries.get('exec-root')?.value), 'tsnet.sock')}`], hosts.origin);
+  const root = entries.get('exec-root')?.value;
+  if (Array.isArray(hosts?.value) && hosts.value.length === 0 && typeof root === 'string') {
+    put('hosts', [`unix://${join(root, 'tsnet.sock')}`], hosts.origin);
   }
   return [...entries.values()];
 }

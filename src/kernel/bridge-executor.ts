@@ -15,7 +15,11 @@ import { take, tryAll, type Step } from './steps.ts';
 
 export const bridgeExecutor: Executor<'bridge'> = {
   async ensure(bridges, scene) {
-    const found = await findLinks(scene, 'host', bridges.map(({ name }) => name));
+    const found = await findLinks(
+      scene,
+      'host',
+      bridges.map(({ name }) => name),
+    );
     const links = await createMissing(bridges, found, scene);
     const steps = bridges.flatMap((bridge, index): Step[] => {
       const link = usable(bridge, links[index]);
@@ -27,7 +31,11 @@ export const bridgeExecutor: Executor<'bridge'> = {
 
   async remove(bridges, scene) {
     const ours = bridges.filter(({ adopted }) => !adopted);
-    const links = await findLinks(scene, 'host', ours.map(({ name }) => name));
+    const links = await findLinks(
+      scene,
+      'host',
+      ours.map(({ name }) => name),
+    );
     const steps = ours.flatMap((bridge, index): Step[] => {
       const link = links[index];
       if (link === undefined || !isOurs(link, bridge)) return [];
@@ -37,7 +45,11 @@ export const bridgeExecutor: Executor<'bridge'> = {
   },
 
   async observe(bridges, scene) {
-    const links = await findLinks(scene, 'host', bridges.map(({ name }) => name));
+    const links = await findLinks(
+      scene,
+      'host',
+      bridges.map(({ name }) => name),
+    );
     return bridges.map((resource, index): Observation => {
       const link = links[index];
       if (link === undefined) return { resource, state: 'missing' };
@@ -110,7 +122,9 @@ function differences(bridge: BridgeResource, link: Link): string[] {
   return [
     ...(link.alias === bridge.tag ? [] : [`alias "${link.alias ?? ''}" instead of "${bridge.tag}"`]),
     ...(link.mtu === bridge.mtu ? [] : [`mtu ${link.mtu} instead of ${bridge.mtu}`]),
-    ...(bridge.mac === undefined || link.mac === bridge.mac.toLowerCase() ? [] : [`MAC ${link.mac} instead of ${bridge.mac}`]),
+    ...(bridge.mac === undefined || link.mac === bridge.mac.toLowerCase()
+      ? []
+      : [`MAC ${link.mac} instead of ${bridge.mac}`]),
     ...(link.up ? [] : ['down']),
   ];
 }

@@ -41,8 +41,10 @@ const WAYS_OUT: Readonly<Record<string, string>> = {
 export function refused(attempt: string, cause: unknown): TsnetError {
   if (cause instanceof TsnetError) return cause;
   const code = errorCode(cause) ?? '';
+  // From netlink EACCES speaks of the thing ("IPv6 is disabled on this device"), not of the caller.
+  const known = code === 'EACCES' && cause instanceof KernelRefusal ? undefined : ERROR_CODES[code];
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new TsnetError(ERROR_CODES[code] ?? 'KERNEL', `cannot ${attempt}: ${reason}${WAYS_OUT[code] ?? ''}`, {
+  return new TsnetError(known ?? 'KERNEL', `cannot ${attempt}: ${reason}${WAYS_OUT[code] ?? ''}`, {
     cause,
   });
 }

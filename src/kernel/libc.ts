@@ -46,11 +46,12 @@ export function libcIfLoaded(): Libc | undefined {
 function loadLibc(): Libc {
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
   const library = koffi.load(null);
-  const bind = (prototype: string): ((...values: unknown[]) => number) =>
-    library.func(prototype) as unknown as (...values: unknown[]) => number;
+  const bind = (prototype: string): ((...values: unknown[]) => number) => library.func(prototype);
   const setns = bind('int setns(int fd, int type)');
   const unshare = bind('int unshare(int flags)');
-  const mount = bind('int mount(const char *source, const char *target, const char *type, unsigned long flags, void *data)');
+  const mount = bind(
+    'int mount(const char *source, const char *target, const char *type, unsigned long flags, void *data)',
+  );
   const umount2 = bind('int umount2(const char *target, int flags)');
   const ioctl = bind('int ioctl(int fd, unsigned long request, long argument)');
   const setsockopt = bind('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)');

@@ -2,7 +2,18 @@
  * Links in rtnetlink's words: `struct ifinfomsg` and the IFLA_ attributes (include/uapi/linux/if_link.h).
  */
 import { macBytes, macText } from './address-bytes.ts';
-import { attribute, nested, nestedIn, readAttributes, textAttribute, textOf, u32Attribute, u32Of, u8Attribute, u8Of } from './netlink-attribute.ts';
+import {
+  attribute,
+  nested,
+  nestedIn,
+  readAttributes,
+  textAttribute,
+  textOf,
+  u32Attribute,
+  u32Of,
+  u8Attribute,
+  u8Of,
+} from './netlink-attribute.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, type NetlinkRequest } from './netlink-message.ts';
 
 const RTM_NEWLINK = 16;
@@ -58,7 +69,10 @@ export interface LinkSettings {
 }
 
 export function getLink(name: string): NetlinkRequest {
-  return { type: RTM_GETLINK, payload: Buffer.concat([header(0, false), textAttribute(IFLA_IFNAME, name), withoutStatistics()]) };
+  return {
+    type: RTM_GETLINK,
+    payload: Buffer.concat([header(0, false), textAttribute(IFLA_IFNAME, name), withoutStatistics()]),
+  };
 }
 
 export function dumpLinks(): NetlinkRequest {
@@ -94,7 +108,10 @@ export function setLink(link: number | string, settings: LinkSettings): NetlinkR
 }
 
 /** Changes a bridge port; the link must be one when the kernel gets here. */
-export function setBridgePort(index: number, port: { readonly hairpin: boolean; readonly isolated: boolean }): NetlinkRequest {
+export function setBridgePort(
+  index: number,
+  port: { readonly hairpin: boolean; readonly isolated: boolean },
+): NetlinkRequest {
   const portInfo = nested(
     IFLA_INFO_SLAVE_DATA,
     u8Attribute(IFLA_BRPORT_MODE, Number(port.hairpin)),

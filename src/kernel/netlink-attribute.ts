@@ -47,7 +47,7 @@ export function u32Attribute(type: number, value: number): Buffer {
 /** Reads the attributes in `bytes`; stops at the first that is cut short. */
 export function readAttributes(bytes: Buffer): Attributes {
   const found = new Map<number, Buffer>();
-  for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
+  for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
     const length = bytes.readUInt16LE(at);
     if (length < HEADER_BYTES || at + length > bytes.length) break;
     found.set(bytes.readUInt16LE(at + 2) & TYPE_MASK, bytes.subarray(at + HEADER_BYTES, at + length));

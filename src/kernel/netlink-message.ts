@@ -53,7 +53,7 @@ export function encodeRequest(request: NetlinkRequest, seq: number): Buffer {
 /** The messages of one datagram; a cut one ends it. */
 export function decodeAnswers(datagram: Buffer): NetlinkAnswer[] {
   const answers: NetlinkAnswer[] = [];
-  for (let at = 0; at + HEADER_BYTES <= datagram.length; ) {
+  for (let at = 0; at + HEADER_BYTES <= datagram.length;) {
     const length = datagram.readUInt32LE(at);
     if (length < HEADER_BYTES || at + length > datagram.length) break;
     answers.push(decodeAnswer(datagram.subarray(at, at + length)));

@@ -11,7 +11,7 @@ import type { RawNetlinkSocket } from 'netlink/dist/raw.js';
 import { TsnetError } from '../model/error.ts';
 import { KernelRefusal } from './kernel-refusal.ts';
 import { libcIfLoaded } from './libc.ts';
-import { decodeAnswers, encodeRequest, NLM_F_DUMP, type NetlinkAnswer, type NetlinkRequest } from './netlink-message.ts';
+import { decodeAnswers, encodeRequest, NLM_F_DUMP, type NetlinkRequest } from './netlink-message.ts';
 
 /** The kernel's answer to one request: its messages (a GET has one), or why it refused. */
 export type Outcome =
@@ -153,7 +153,9 @@ export class NetlinkSocket {
 }
 
 function openRaw(protocol: number): RawNetlinkSocket {
-  const { RawNetlinkSocket: Raw } = createRequire(import.meta.url)('netlink/dist/raw.js') as typeof import('netlink/dist/raw.js');
+  const { RawNetlinkSocket: Raw } = createRequire(import.meta.url)(
+    'netlink/dist/raw.js',
+  ) as typeof import('netlink/dist/raw.js');
   const fd = lowestFreeFd();
   const raw = new Raw(protocol, { recvBufferSize: RECEIVE_BUFFER_BYTES, sendBufferSize: SEND_BUFFER_BYTES });
   const libc = libcIfLoaded();

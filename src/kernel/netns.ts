@@ -5,7 +5,18 @@
  * `finally`. Nothing awaits inside, so no other code of the process ever runs in a foreign namespace; the thread pool of
  * Node.js stays in the host's namespace all the time.
  */
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, rmSync, statfsSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import { TsnetError } from '../model/error.ts';
 import type { Netns } from '../model/records.ts';

@@ -26,7 +26,7 @@ export class Scene {
   readonly #namespaces: Namespaces;
   readonly #open = new Map<string, OpenSandbox>();
   readonly #indices = new Map<string, number>();
-  readonly #snapshots = new Map<string, Promise<readonly Buffer[]>>();
+  readonly #snapshots = new Map<string, unknown>();
 
   constructor(host: NetlinkSocket, namespaces: Namespaces) {
     this.host = host;
@@ -87,12 +87,11 @@ export class Scene {
     this.#indices.set(indexKey(place, name), index);
   }
 
-  /** The first answer of `read` for this key: looking at a thousand addresses of the host reads its table once. */
-  snapshot(place: Place, key: string, read: () => Promise<readonly Buffer[]>): Promise<readonly Buffer[]> {
+  /** The first answer of `read` for this key: comparing a thousand routes of the host reads its table once. */
+  async snapshot<T>(place: Place, key: string, read: () => Promise<T>): Promise<T> {
     const name = indexKey(place, key);
-    const known = this.#snapshots.get(name) ?? read();
-    this.#snapshots.set(name, known);
-    return known;
+    if (!this.#snapshots.has(name)) this.#snapshots.set(name, await read());
+    return this.#snapshots.get(name) as T;
   }
 
   async close(): Promise<void> {

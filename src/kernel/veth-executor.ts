@@ -1,8 +1,8 @@
 /**
  * Veth pairs: the host's end a port of the bridge, the peer born inside the sandbox with its final name, MAC and MTU.
  *
- * Four exchanges make a pair: look for the bridge, create, mark the host's end and set its port flags, bring up the peer
- * (the kernel refuses to be born up with ENOTCONN, since the pair is joined after its birth).
+ * Three exchanges make a pair: create it; mark the host's end, make it a port and set its flags; bring up the peer, which
+ * cannot be born up (ENOTCONN: the kernel joins the ends after their birth).
  */
 import { closeSync } from 'node:fs';
 import { TsnetError } from '../model/error.ts';
@@ -14,34 +14,35 @@ import { createVeth, deleteLink, getLink, setBridgePort, setLink, type Link } fr
 import type { NetlinkRequest } from './netlink-message.ts';
 import { isOurs, macOfTag } from './ownership.ts';
 import { findLinks, isGone, linkIn, type Scene } from './scene.ts';
+import type { Outcome } from './netlink-socket.ts';
 import { take, tryAll, type Step } from './steps.ts';
+import { hostDifferences, isPair, peerDifferences } from './veth-differences.ts';
 
 /** Each pair of a run needs an open file of its namespace. */
 const PAIRS_AT_ONCE = 16;
 
-/** A pair with the links found for it. */
+/** A pair with the host's end that was found or made for it. */
 interface Pair {
   readonly veth: VethResource;
   readonly host: Link;
+  /** Index of the bridge that the host's end belongs to. */
+  readonly master: number | undefined;
   readonly fresh: boolean;
 }
 
 export const vethExecutor: Executor<'veth'> = {
   async ensure(veths, scene) {
-    const masters = await masterIndices(veths, scene);
     for (let at = 0; at < veths.length; at += PAIRS_AT_ONCE) {
-      const pairs = await create(veths.slice(at, at + PAIRS_AT_ONCE), masters, scene);
-      const broken: VethResource[] = [];
-      for (const pair of pairs) {
-        if (!(await ensurePeer(pair, scene))) broken.push(pair.veth);
-      }
-      const whole = pairs.filter(({ veth }) => !broken.includes(veth));
-      await ensureHostEnds([...whole, ...(await replace(broken, pairs, masters, scene))], masters, scene);
+      await ensurePairs(veths.slice(at, at + PAIRS_AT_ONCE), scene);
     }
   },
 
   async remove(veths, scene) {
-    const links = await findLinks(scene, 'host', veths.map(({ host }) => host));
+    const links = await findLinks(
+      scene,
+      'host',
+      veths.map(({ host }) => host),
+    );
     const steps = veths.flatMap((veth, index): Step[] => {
       const link = links[index];
       if (link === undefined || !isOurs(link, ownMark(veth))) return [];
@@ -52,7 +53,11 @@ export const vethExecutor: Executor<'veth'> = {
 
   async observe(veths, scene) {
     const masters = await scene.linkIndices('host', mastersOf(veths));
-    const links = await findLinks(scene, 'host', veths.map(({ host }) => host));
+    const links = await findLinks(
+      scene,
+      'host',
+      veths.map(({ host }) => host),
+    );
     const observations: Observation[] = [];
     for (const [index, resource] of veths.entries()) {
       observations.push(await observeOne(resource, links[index], masters, scene));
@@ -85,11 +90,22 @@ function mastersOf(veths: readonly VethResource[]): string[] {
   return veths.flatMap(({ master }) => (master === undefined ? [] : [master]));
 }
 
-async function masterIndices(veths: readonly VethResource[], scene: Scene): Promise<ReadonlyMap<string, number>> {
-  const masters = await scene.linkIndices('host', mastersOf(veths));
-  const orphaned = veths.find(({ master }) => master !== undefined && !masters.has(master));
-  if (orphaned === undefined) return masters;
-  throw new TsnetError('KERNEL', `cannot create veth ${orphaned.host}: there is no bridge ${orphaned.master ?? ''}; run tsnet repair`);
+async function ensurePairs(veths: readonly VethResource[], scene: Scene): Promise<void> {
+  const pairs = await create(veths, scene);
+  await ensureHostEnds(pairs, scene);
+  const broken: Pair[] = [];
+  for (const pair of pairs) {
+    if (!(await ensurePeer(pair, scene))) broken.push(pair);
+  }
+  if (broken.length === 0) return;
+  await take(
+    scene.host,
+    broken.map(({ veth, host }) => ({ attempt: `replace veth ${veth.host}`, request: deleteLink(host.index) })),
+  );
+  await ensurePairs(
+    broken.map(({ veth }) => veth),
+    scene,
+  );
 }
 
 /** The proof that a host's end is ours even before it has its alias. */
@@ -97,24 +113,26 @@ function ownMark(veth: VethResource): { readonly tag: string; readonly mac: stri
   return { tag: veth.tag, mac: macOfTag(veth.tag) };
 }
 
-/** Creates the pairs that are not there; all host ends, new and old. Throws where a name is somebody else's. */
-async function create(veths: readonly VethResource[], masters: ReadonlyMap<string, number>, scene: Scene): Promise<Pair[]> {
+/** Creates the pairs that are not there; all pairs, new and old. Throws where a name is somebody else's. */
+async function create(veths: readonly VethResource[], scene: Scene): Promise<Pair[]> {
+  const bridges = [...new Set(mastersOf(veths))];
   const namespaces: number[] = [];
   try {
-    const requests = veths.flatMap((veth): NetlinkRequest[] => {
+    const creations = veths.flatMap((veth): NetlinkRequest[] => {
       const fd = scene.openNamespace(veth.sandbox);
       namespaces.push(fd);
-      return [creation(veth, masters, fd), getLink(veth.host)];
+      return [creation(veth, fd), getLink(veth.host)];
     });
-    const outcomes = await scene.host.batch(requests);
+    const outcomes = await scene.host.batch([...bridges.map(getLink), ...creations]);
+    const masters = new Map(
+      bridges.map((bridge, index) => [bridge, linkIn(outcomes[index], `look for bridge ${bridge}`)?.index]),
+    );
     return veths.map((veth, index): Pair => {
-      const refusal = outcomes[index * 2]?.refusal;
-      const host = linkIn(outcomes[index * 2 + 1], `look for veth ${veth.host}`);
-      const attempt = `create veth ${veth.host} with ${veth.peer} in ${scene.describe({ sandbox: veth.sandbox })}`;
-      if (refusal !== undefined && refusal.code !== 'EEXIST') throw refused(attempt, refusal);
-      if (host === undefined) throw refusal === undefined ? vanished(attempt) : peerNameTaken(veth, scene);
-      if (!isOurs(host, ownMark(veth))) throw hostNameTaken(veth, host);
-      return { veth, host, fresh: refusal === undefined };
+      const master = veth.master === undefined ? undefined : masters.get(veth.master);
+      const at = bridges.length + index * 2;
+      const pair = pairIn(veth, outcomes[at], outcomes[at + 1], scene);
+      if (veth.master !== undefined && master === undefined) throw bridgeMissing(veth);
+      return { ...pair, master };
     });
   } finally {
     namespaces.forEach((fd) => {
@@ -123,18 +141,34 @@ async function create(veths: readonly VethResource[], masters: ReadonlyMap<strin
   }
 }
 
-function creation(veth: VethResource, masters: ReadonlyMap<string, number>, netns: number): NetlinkRequest {
-  const master = veth.master === undefined ? undefined : masters.get(veth.master);
+/** The host's end is brought up when it becomes a port, so that it never lives as a link of its own. */
+function creation(veth: VethResource, netns: number): NetlinkRequest {
   return createVeth(
-    {
-      name: veth.host,
-      up: true,
-      mtu: veth.mtu,
-      mac: macOfTag(veth.tag),
-      ...(master === undefined ? {} : { master }),
-    },
+    { name: veth.host, mtu: veth.mtu, mac: macOfTag(veth.tag) },
     { name: veth.peer, mtu: veth.mtu, mac: veth.mac },
     netns,
+  );
+}
+
+function pairIn(
+  veth: VethResource,
+  created: Outcome | undefined,
+  looked: Outcome | undefined,
+  scene: Scene,
+): Omit<Pair, 'master'> {
+  const refusal = created?.refusal;
+  const attempt = `create veth ${veth.host} with ${veth.peer} in ${scene.describe({ sandbox: veth.sandbox })}`;
+  if (refusal !== undefined && refusal.code !== 'EEXIST') throw refused(attempt, refusal);
+  const host = linkIn(looked, `look for veth ${veth.host}`);
+  if (host === undefined) throw refusal === undefined ? vanished(attempt) : peerNameTaken(veth, scene);
+  if (!isOurs(host, ownMark(veth))) throw hostNameTaken(veth, host);
+  return { veth, host, fresh: refusal === undefined };
+}
+
+function bridgeMissing(veth: VethResource): TsnetError {
+  return new TsnetError(
+    'KERNEL',
+    `cannot join veth ${veth.host} to bridge ${veth.master ?? ''}: there is no such link; run tsnet repair`,
   );
 }
 
@@ -174,65 +208,15 @@ async function ensurePeer({ veth, host, fresh }: Pair, scene: Scene): Promise<bo
   return true;
 }
 
-/** A veth end names the index of the other one. */
-function isPair(host: Link, peer: Link): boolean {
-  return peer.kind === 'veth' && host.lower === peer.index && peer.lower === host.index;
-}
-
-/** Deletes half-made pairs, whose host's end is ours, and makes them anew. */
-async function replace(
-  broken: readonly VethResource[],
-  pairs: readonly Pair[],
-  masters: ReadonlyMap<string, number>,
-  scene: Scene,
-): Promise<Pair[]> {
-  if (broken.length === 0) return [];
-  const steps = pairs
-    .filter(({ veth }) => broken.includes(veth))
-    .map(({ veth, host }) => ({ attempt: `replace veth ${veth.host}`, request: deleteLink(host.index) }));
-  const [failure] = await tryAll(scene.host, steps, ['ENODEV']);
-  if (failure !== undefined) throw failure;
-  const made = await create(broken, masters, scene);
-  for (const pair of made) await ensurePeer(pair, scene);
-  return made;
-}
-
-/** Marks the host ends ours and gives them what could not be given at birth. */
-async function ensureHostEnds(pairs: readonly Pair[], masters: ReadonlyMap<string, number>, scene: Scene): Promise<void> {
-  const steps = pairs.flatMap(({ veth, host }): Step[] => {
-    const master = veth.master === undefined ? undefined : masters.get(veth.master);
+/** Marks the host ends ours, makes them ports and brings them up. */
+async function ensureHostEnds(pairs: readonly Pair[], scene: Scene): Promise<void> {
+  const steps = pairs.flatMap(({ veth, host, master }): Step[] => {
     if (hostDifferences(veth, host, master).length === 0) return [];
     const attempt = `set up veth ${veth.host}`;
-    const settings = { up: true, mtu: veth.mtu, alias: veth.tag, ...(master === undefined ? {} : { master }) };
     return [
-      { attempt, request: setLink(host.index, settings) },
+      { attempt, request: setLink(host.index, { up: true, mtu: veth.mtu, alias: veth.tag, master: master ?? 0 }) },
       ...(master === undefined ? [] : [{ attempt, request: setBridgePort(host.index, veth) }]),
     ];
   });
   await take(scene.host, steps);
-}
-
-function hostDifferences(veth: VethResource, host: Link, master: number | undefined): string[] {
-  const onOff = (flag: boolean): string => (flag ? 'on' : 'off');
-  const isPort = veth.master !== undefined;
-  return [
-    ...(host.alias === veth.tag ? [] : [`alias of ${veth.host} is "${host.alias ?? ''}"`]),
-    ...(host.mtu === veth.mtu ? [] : [`mtu of ${veth.host} is ${host.mtu} instead of ${veth.mtu}`]),
-    ...(host.up ? [] : [`${veth.host} is down`]),
-    ...(host.master === master && (!isPort || master !== undefined)
-      ? []
-      : [isPort ? `${veth.host} is not a port of ${veth.master}` : `${veth.host} is a port of another link`]),
-    ...(isPort && host.hairpin !== veth.hairpin ? [`hairpin of ${veth.host} is ${onOff(host.hairpin)}`] : []),
-    ...(isPort && host.isolated !== veth.isolated ? [`isolation of ${veth.host} is ${onOff(host.isolated)}`] : []),
-  ];
-}
-
-function peerDifferences(veth: VethResource, host: Link, peer: Link | undefined): string[] {
-  if (peer === undefined) return [`there is no ${veth.peer} in the sandbox`];
-  if (!isPair(host, peer)) return [`${veth.peer} in the sandbox is not the other end of ${veth.host}`];
-  return [
-    ...(peer.mtu === veth.mtu ? [] : [`mtu of ${veth.peer} is ${peer.mtu} instead of ${veth.mtu}`]),
-    ...(peer.mac === veth.mac.toLowerCase() ? [] : [`MAC of ${veth.peer} is ${peer.mac} instead of ${veth.mac}`]),
-    ...(peer.up ? [] : [`${veth.peer} is down`]),
-  ];
 }

@@ -69,7 +69,8 @@ export async function startDetached(place: SandboxPlace, request: DetachedReques
   const [file = ''] = command;
   if (file === '') throw launchError(file, 'ENOENT');
   // `exec` of some shells takes it for an option.
-  if (file.startsWith('-')) throw new LaunchError(file, NOT_FOUND_STATUS, 'the name of a command does not start with "-"');
+  if (file.startsWith('-'))
+    throw new LaunchError(file, NOT_FOUND_STATUS, 'the name of a command does not start with "-"');
   const pipe = launchLibc().pipe();
   let undertaker: ChildProcess | undefined;
   let supervisor: ChildProcess | undefined;
@@ -95,8 +96,16 @@ export async function startDetached(place: SandboxPlace, request: DetachedReques
   }
 }
 
-function spawnShell(args: readonly string[], stdio: readonly (number | 'ignore' | 'pipe')[], cwd?: string): ChildProcess {
-  const child = spawn(SHELL, ['-c', ...args], { stdio: [...stdio], detached: true, ...(cwd === undefined ? {} : { cwd }) });
+function spawnShell(
+  args: readonly string[],
+  stdio: readonly (number | 'ignore' | 'pipe')[],
+  cwd?: string,
+): ChildProcess {
+  const child = spawn(SHELL, ['-c', ...args], {
+    stdio: [...stdio],
+    detached: true,
+    ...(cwd === undefined ? {} : { cwd }),
+  });
   // Without a listener a failed start would end this process; `required` reports it.
   child.on('error', () => undefined);
   return child;
@@ -195,7 +204,10 @@ async function poll<T>(file: string, look: () => T | undefined): Promise<T> {
     const seen = look();
     if (seen !== undefined) return seen;
     if (performance.now() > end) {
-      throw new TsnetError('TIMEOUT', `run ${JSON.stringify(file)}: it has not started within ${HANDSHAKE_MS / 1000} s`);
+      throw new TsnetError(
+        'TIMEOUT',
+        `run ${JSON.stringify(file)}: it has not started within ${HANDSHAKE_MS / 1000} s`,
+      );
     }
     await pause(1);
   }

@@ -16,7 +16,7 @@ export class LaunchError extends TsnetError {
 /** The error for an errno of execve(2). */
 export function launchError(command: string, code: string | undefined, cause?: unknown): LaunchError {
   const options = cause === undefined ? undefined : { cause };
-  switch (code) {
+  switch (code ?? '') {
     case 'ENOENT':
     case 'ENOTDIR':
       return new LaunchError(command, NOT_FOUND_STATUS, 'command not found', options);

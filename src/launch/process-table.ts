@@ -21,7 +21,10 @@ const FORKED_BUT_DID_NOT_EXEC = 0x40;
 
 /** Parses /proc/PID/stat; fields are counted from the end of the name, which may hold blanks and parentheses. */
 export function parseProcessFacts(stat: string): ProcessFacts | undefined {
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).trim().split(' ');
+  const fields = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .trim()
+    .split(' ');
   const state = fields[0] ?? '';
   const [processGroup, terminal, foregroundGroup, flags] = [fields[2], fields[4], fields[5], fields[6]].map(Number) as [
     number,

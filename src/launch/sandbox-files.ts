@@ -87,7 +87,10 @@ function hostsText({ name, hostname, endpoints }: SandboxIdentity): string {
   const names = [hostname ?? hostHostname(), name];
   return hostsFile(
     endpoints.flatMap(({ addresses, aliases }) =>
-      addresses.map(({ address }): HostsEntry => ({ address: address.replace(/\/.*/, ''), names: [...names, ...aliases] })),
+      addresses.map(({ address }): HostsEntry => ({
+        address: address.replace(/\/.*/, ''),
+        names: [...names, ...aliases],
+      })),
     ),
   );
 }

@@ -159,16 +159,11 @@ function shareView(pid: number): void {
     return fd;
   };
   try {
-    const [mounts, uts, root] = ['ns/mnt', 'ns/uts', 'root'].map((name) => open(`/proc/${pid}/${name}`)) as [
-      number,
-      number,
-      number,
-    ];
+    const [mounts, uts] = [open(`/proc/${pid}/ns/mnt`), open(`/proc/${pid}/ns/uts`)];
     libc.unshareRoot();
+    // The root is that of the mount namespace from now on, not the process's own: a daemon may have locked itself in a chroot.
     libc.enter(mounts);
     libc.enter(uts);
-    libc.changeDirectory(root);
-    libc.changeRootToDirectory();
     try {
       libc.changeDirectory(open(here));
     } catch {

@@ -5,7 +5,7 @@ import { statfsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { TsnetError } from '../model/error.ts';
 
-const { EACCES, EPERM, EROFS, ENOSPC, EDQUOT, EIO, ENOMEM, EINVAL } = constants.errno;
+const { EACCES, EPERM, EROFS, ENOSPC, EDQUOT, EIO, ENOMEM } = constants.errno;
 
 /** lmdb.h */
 const MDB = {
@@ -38,33 +38,29 @@ function codeOf(cause: unknown): number | undefined {
   return Object.entries(constants.errno).find(([name]) => name === code)?.[1];
 }
 
+const FULL = 'the disk is full; free some space and try again, nothing was changed';
+const DAMAGED = 'it is damaged; move it away and create the networks again, containers keep running meanwhile';
+
+const ADVICE: ReadonlyMap<number, string> = new Map([
+  [ENOSPC, FULL],
+  [EDQUOT, FULL],
+  [MDB.MAP_FULL, FULL],
+  [EROFS, 'the file system is read-only; remount it, or set data-root and exec-root elsewhere'],
+  [ENOMEM, 'out of memory'],
+  [EIO, 'the disk could not be written; see dmesg'],
+  [MDB.PANIC, 'the disk could not be written; see dmesg'],
+  [MDB.CORRUPTED, DAMAGED],
+  [MDB.INVALID, DAMAGED],
+  [MDB.PAGE_NOTFOUND, DAMAGED],
+  [MDB.VERSION_MISMATCH, 'another version of LMDB wrote it; use the tsnet that did'],
+  [MDB.READERS_FULL, 'too many processes are reading it'],
+]);
+
 function advice(code: number | undefined, path: string): string {
-  switch (code) {
-    case ENOSPC:
-    case EDQUOT:
-    case MDB.MAP_FULL:
-      return 'the disk is full; free some space and try again, nothing was changed';
-    case EIO:
-    case EINVAL:
-    case MDB.PANIC:
-      return isFull(path)
-        ? 'the disk is full; free some space and try again, nothing was changed'
-        : 'the disk could not be written; see dmesg';
-    case EROFS:
-      return 'the file system is read-only; remount it, or set data-root and exec-root elsewhere';
-    case ENOMEM:
-      return 'out of memory';
-    case MDB.CORRUPTED:
-    case MDB.INVALID:
-    case MDB.PAGE_NOTFOUND:
-      return 'it is damaged; move it away and create the networks again, containers keep running meanwhile';
-    case MDB.VERSION_MISMATCH:
-      return 'another version of LMDB wrote it; use the tsnet that did';
-    case MDB.READERS_FULL:
-      return 'too many processes are reading it';
-    default:
-      return isFull(path) ? 'the disk is full; free some space and try again' : 'unexpected answer of the database';
-  }
+  const known = code === undefined ? undefined : ADVICE.get(code);
+  // LMDB has no word for a write that the disk took only half of.
+  if ((known === undefined || code === EIO || code === MDB.PANIC) && isFull(path)) return FULL;
+  return known ?? 'unexpected answer of the database';
 }
 
 /**

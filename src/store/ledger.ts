@@ -159,14 +159,16 @@ export function openLedger(places: LedgerPlaces): Ledger {
         endpoints.refresh();
       }
       // Between the two commits of a change, or after a crash between them: under the lock there is no between.
-      return alone(() =>
-        endpoints.transact(() => {
-          endpoints.pairs.put(META.generation, generation(networks));
-          return look(viewOf(parts));
-        }, 'commit'),
-      );
+      return alone(() => endpoints.transact(() => look(viewOf(parts)), 'abort'));
     },
-    change: (make) => alone(() => endpoints.transact(() => make(changeOf(parts)), 'commit')),
+    change: (make) =>
+      alone(() =>
+        endpoints.transact(() => {
+          const count = generation(networks);
+          if (generation(endpoints) !== count) endpoints.pairs.put(META.generation, count);
+          return make(changeOf(parts));
+        }, 'commit'),
+      ),
     changeNetworks: (make) =>
       alone(() => changeBoth(store, ({ pairs }) => make(networkChangeOf({ ...parts, networks: pairs })), 'commit')),
     rehearse: (make) =>

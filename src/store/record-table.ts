@@ -57,12 +57,9 @@ function keysOf<R extends { readonly id: string }>(table: RecordTable<R>, record
 /** @throws TsnetError CONFLICT when another record has what must be unique */
 export function putRecord<R extends { readonly id: string }>(pairs: KeyValues, table: RecordTable<R>, record: R): void {
   for (const { key, what } of table.unique(record)) {
-    const holder = pairs.get(key);
+    const holder = pairs.get(key) as string | undefined;
     if (holder !== undefined && holder !== record.id) {
-      throw new TsnetError(
-        'CONFLICT',
-        `${table.name} ${what} is taken by ${table.name} ${String(holder).slice(0, 12)}`,
-      );
+      throw new TsnetError('CONFLICT', `${table.name} ${what} is taken by ${table.name} ${holder.slice(0, 12)}`);
     }
   }
   removeIndexes(pairs, table, record.id, keysOf(table, record));

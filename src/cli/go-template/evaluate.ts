@@ -19,6 +19,7 @@ interface Variable {
   value: Value;
 }
 
+type Place = Pick<Operand, 'at' | 'source'>;
 type Flow = 'on' | 'break' | 'continue';
 
 /** More than any terminal wants: a template that loops in loops over everything ends here. */
@@ -125,18 +126,13 @@ export function evaluate({ template, nodes, data, missingKeyIsError = false, inH
     if (first.kind === 'function') return runFunction(first.name, rest, dot, piped, command);
     const args = (): Value[] => [...rest.map((operand) => runOperand(operand, dot)), ...piped];
     const hasArguments = rest.length + piped.length > 0;
-    switch (first.kind) {
-      case 'field':
-        return runFields(dot, first.fields, first, hasArguments ? args() : undefined);
-      case 'variable':
-      case 'chain': {
-        const base = first.kind === 'chain' ? runOperand(first.base, dot) : variableValue(first.name);
-        if (first.fields.length > 0) return runFields(base, first.fields, first, hasArguments ? args() : undefined);
-        break;
-      }
-      default:
+    if ('fields' in first && first.fields.length > 0) {
+      const base =
+        first.kind === 'field' ? dot : first.kind === 'chain' ? runOperand(first.base, dot) : variableValue(first.name);
+      return runFields(base, first.fields, first, hasArguments ? args() : undefined);
     }
     if (hasArguments) throw fault(first, `can't give argument to non-function ${first.source}`);
+    if (first.kind === 'constant' && first.value === null) throw fault(first, 'nil is not a command');
     return runOperand(first, dot);
   }
 
@@ -149,11 +145,22 @@ export function evaluate({ template, nodes, data, missingKeyIsError = false, inH
   ): Value {
     if (LAZY_FUNCTIONS.has(name)) return runLazily(name, operands, dot, piped, place);
     const args = [...operands.map((operand) => runOperand(operand, dot)), ...piped];
+    return called(place, () => callFunction(name, args, inHeader), operands);
+  }
+
+  /** Adds the place to what a function or method has to say. */
+  function called(place: Place, call: () => Value, operands: readonly Operand[] = []): Value {
     try {
-      return callFunction(name, args, inHeader);
+      return call();
     } catch (error) {
-      if (error instanceof CallFault) throw fault(place, callMessage(name, error.message));
-      throw error;
+      if (!(error instanceof CallFault)) throw error;
+      const blamed = error.argument === undefined ? undefined : operands[error.argument];
+      // Go's parser knows the type of a constant and says it shorter.
+      const reason =
+        blamed?.kind === 'constant'
+          ? error.message.replace(/^.*(expected \S+); got .*$/, `$1; found ${blamed.source}`)
+          : error.message;
+      throw fault(blamed ?? place, reason);
     }
   }
 
@@ -218,7 +225,7 @@ export function evaluate({ template, nodes, data, missingKeyIsError = false, inH
   function pickField(value: Value, field: string, place: Operand, args: readonly Value[] | undefined): Value {
     if (value instanceof GoStruct) {
       const method = Object.hasOwn(value.methods, field) ? value.methods[field] : undefined;
-      if (method !== undefined) return method(args ?? []);
+      if (method !== undefined) return called(place, () => method(args ?? []));
       if (!Object.hasOwn(value.fields, field))
         throw fault(place, `can't evaluate field ${field} in type ${value.typeName}`);
       if (args !== undefined) throw fault(place, `${field} has arguments but cannot be invoked as function`);
@@ -233,15 +240,10 @@ export function evaluate({ template, nodes, data, missingKeyIsError = false, inH
     throw fault(place, `can't evaluate field ${field} in type ${typeName(value)}`);
   }
 
-  function fault(place: { readonly at: number; readonly source: string }, reason: string): TsnetError {
+  function fault(place: Place, reason: string): TsnetError {
     const before = template.slice(0, place.at);
     const line = before.split('\n').length;
     const column = Buffer.byteLength(before.slice(before.lastIndexOf('\n') + 1));
-    const source = place.source.length > 20 ? `${place.source.slice(0, 20)}...` : place.source;
-    return new TsnetError('INVALID', `template: :${line}:${column}: executing "" at <${source}>: ${reason}`);
+    return new TsnetError('INVALID', `template: :${line}:${column}: executing "" at <${place.source}>: ${reason}`);
   }
-}
-
-function callMessage(name: string, reason: string): string {
-  return reason.startsWith('wrong ') ? reason : `error calling ${name}: ${reason}`;
 }

@@ -2,45 +2,59 @@
 import { sprintf } from './printf.ts';
 import { GoMap, isList, isTrue, printInner, toJson, typeName, type Method, type Value } from './value.ts';
 
-/** A fault of one call; the evaluator adds where. */
-export class CallFault extends Error {}
+/** A fault of one call; the evaluator adds where. `argument` is the index of the one to blame. */
+export class CallFault extends Error {
+  readonly argument: number | undefined;
+
+  constructor(reason: string, argument?: number) {
+    super(reason);
+    this.argument = argument;
+  }
+}
 
 /** `and` and `or` look at their arguments one by one, so the evaluator has them; their names are known all the same. */
 export const LAZY_FUNCTIONS: ReadonlySet<string> = new Set(['and', 'or']);
 
-/** Name → least and most arguments, and what it does. */
-const FUNCTIONS: Readonly<Record<string, readonly [least: number, most: number, call: Method]>> = {
-  eq: [1, Infinity, ([first, ...rest]) => some(rest, (each) => equal(first, each))],
-  ne: [2, 2, ([a, b]) => !equal(a, b)],
-  lt: [2, 2, ([a, b]) => compare(a, b) < 0],
-  le: [2, 2, ([a, b]) => compare(a, b) <= 0],
-  gt: [2, 2, ([a, b]) => compare(a, b) > 0],
-  ge: [2, 2, ([a, b]) => compare(a, b) >= 0],
-  not: [1, 1, ([value]) => !isTrue(value)],
-  len: [1, 1, ([value]) => length(value)],
-  index: [1, Infinity, ([value, ...keys]) => keys.reduce<Value>(pick, value)],
-  slice: [1, 3, ([value, from, to]) => cut(value, from, to)],
-  print: [0, Infinity, spaced],
-  println: [0, Infinity, (args) => `${args.map(printInner).join(' ')}\n`],
-  printf: [1, Infinity, ([format, ...args]) => sprintf(text(format), args)],
-  html: [0, Infinity, (args) => escapeHtml(spaced(args))],
-  urlquery: [0, Infinity, (args) => encodeURIComponent(spaced(args)).replaceAll('%20', '+')],
-  json: [1, 1, ([value]) => JSON.stringify(toJson(value))],
-  join: [2, 2, ([list, separator]) => strings(list).join(text(separator))],
-  split: [2, 2, ([value, separator]) => text(value).split(text(separator))],
-  lower: [1, 1, ([value]) => text(value).toLowerCase()],
-  upper: [1, 1, ([value]) => text(value).toUpperCase()],
-  title: [
-    1,
-    1,
-    ([value]) =>
-      text(value).replace(
-        /(^|[^\p{L}\p{N}_'])(\p{L})/gu,
-        (_, before: string, letter: string) => before + letter.toUpperCase(),
-      ),
-  ],
-  pad: [3, 3, ([value, before, after]) => (text(value) === '' ? '' : blanks(before) + text(value) + blanks(after))],
-  truncate: [2, 2, ([value, columns]) => text(value).slice(0, whole(columns))],
+type Parameter = 'any' | 'string' | '[]string' | 'int';
+
+interface GoFunction {
+  readonly takes: readonly Parameter[];
+  /** How many of them may be left out, and whether more may follow. */
+  readonly optional?: number;
+  readonly variadic?: true;
+  readonly call: Method;
+}
+
+const ANY: readonly Parameter[] = ['any'];
+const PAIR: readonly Parameter[] = ['any', 'any'];
+
+const FUNCTIONS: Readonly<Record<string, GoFunction>> = {
+  eq: { takes: ANY, variadic: true, call: ([first, ...rest]) => some(rest, (each) => equal(first, each)) },
+  ne: { takes: PAIR, call: ([a, b]) => !equal(a, b) },
+  lt: { takes: PAIR, call: ([a, b]) => compare(a, b) < 0 },
+  le: { takes: PAIR, call: ([a, b]) => compare(a, b) <= 0 },
+  gt: { takes: PAIR, call: ([a, b]) => compare(a, b) > 0 },
+  ge: { takes: PAIR, call: ([a, b]) => compare(a, b) >= 0 },
+  not: { takes: ANY, call: ([value]) => !isTrue(value) },
+  len: { takes: ANY, call: ([value]) => length(value) },
+  index: { takes: ANY, variadic: true, call: ([value, ...keys]) => keys.reduce<Value>(pick, value) },
+  slice: { takes: ['any', 'int', 'int'], optional: 2, call: ([value, from, to]) => cut(value, from, to) },
+  print: { takes: [], variadic: true, call: spaced },
+  println: { takes: [], variadic: true, call: (args) => `${args.map(printInner).join(' ')}\n` },
+  printf: { takes: ['string'], variadic: true, call: ([format, ...args]) => sprintf(text(format), args) },
+  html: { takes: [], variadic: true, call: (args) => escapeHtml(spaced(args)) },
+  urlquery: { takes: [], variadic: true, call: (args) => encodeURIComponent(spaced(args)).replaceAll('%20', '+') },
+  json: { takes: ANY, call: ([value]) => JSON.stringify(toJson(value)) },
+  join: { takes: ['[]string', 'string'], call: ([list, separator]) => strings(list).join(text(separator)) },
+  split: { takes: ['string', 'string'], call: ([value, separator]) => text(value).split(text(separator)) },
+  lower: { takes: ['string'], call: ([value]) => text(value).toLowerCase() },
+  upper: { takes: ['string'], call: ([value]) => text(value).toUpperCase() },
+  title: { takes: ['string'], call: ([value]) => titleCase(text(value)) },
+  pad: {
+    takes: ['string', 'int', 'int'],
+    call: ([value, before, after]) => (text(value) === '' ? '' : blanks(before) + text(value) + blanks(after)),
+  },
+  truncate: { takes: ['string', 'int'], call: ([value, columns]) => text(value).slice(0, whole(columns)) },
 };
 
 export const FUNCTION_NAMES: ReadonlySet<string> = new Set([...Object.keys(FUNCTIONS), ...LAZY_FUNCTIONS]);
@@ -50,31 +64,57 @@ const HEADER_IDENTITIES = new Set(['json', 'join', 'split', 'lower', 'upper', 't
 
 /** @throws CallFault when the arguments do not fit */
 export function callFunction(name: string, args: readonly Value[], inHeader: boolean): Value {
-  const [least, most, call] = FUNCTIONS[name] ?? [0, 0, () => undefined];
-  if (args.length < least || args.length > most) {
-    const want = most === least ? String(least) : `at least ${least}`;
+  const known = FUNCTIONS[name];
+  if (known === undefined) throw new CallFault(`function "${name}" not defined`);
+  const { takes, optional = 0, variadic = false, call } = known;
+  if (args.length < takes.length - optional || (!variadic && args.length > takes.length)) {
+    const want = variadic || optional > 0 ? `at least ${takes.length - optional}` : String(takes.length);
     throw new CallFault(`wrong number of args for ${name}: want ${want} got ${args.length}`);
   }
-  return inHeader && HEADER_IDENTITIES.has(name) ? args[0] : call(args);
+  if (inHeader && HEADER_IDENTITIES.has(name)) return args[0];
+  for (const [index, parameter] of takes.entries()) {
+    if (index < args.length) checkType(args[index], parameter, index);
+  }
+  try {
+    return call(args);
+  } catch (error) {
+    if (error instanceof CallFault) throw new CallFault(`error calling ${name}: ${error.message}`);
+    throw error;
+  }
+}
+
+function checkType(value: Value, parameter: Parameter, argument: number): void {
+  const fits = {
+    any: true,
+    string: typeof value === 'string',
+    int: typeof value === 'number' && Number.isInteger(value),
+    '[]string': isList(value) && value.every((each) => typeof each === 'string'),
+  }[parameter];
+  if (!fits) throw new CallFault(`wrong type for value; expected ${parameter}; got ${typeName(value)}`, argument);
 }
 
 function text(value: Value): string {
   if (typeof value === 'string') return value;
-  throw new CallFault(`wrong type for value; expected string; got ${typeName(value)}`);
+  throw new CallFault(`expected string; got ${typeName(value)}`);
 }
 
 function whole(value: Value): number {
-  if (typeof value === 'number' && Number.isInteger(value)) return Math.max(0, value);
-  throw new CallFault(`wrong type for value; expected int; got ${typeName(value)}`);
+  return typeof value === 'number' ? Math.max(0, value) : 0;
+}
+
+function strings(value: Value): string[] {
+  return isList(value) ? value.map(text) : [];
+}
+
+function titleCase(value: string): string {
+  return value.replace(
+    /(^|[^\p{L}\p{N}_'])(\p{L})/gu,
+    (_, before: string, letter: string) => before + letter.toUpperCase(),
+  );
 }
 
 function blanks(value: Value): string {
   return ' '.repeat(Math.min(whole(value), 10_000));
-}
-
-function strings(value: Value): string[] {
-  if (isList(value)) return value.map(text);
-  throw new CallFault(`wrong type for value; expected []string; got ${typeName(value)}`);
 }
 
 function some(values: readonly Value[], test: (value: Value) => boolean): boolean {

@@ -22,25 +22,14 @@ export function unquote(source: string): string | number | undefined {
   return Number.isNaN(value) ? undefined : value;
 }
 
+const ESCAPE =
+  /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U(0010[0-9a-fA-F]{4}|000[0-9a-fA-F]{5})|([0-7]{3})|(["'\\abfnrtv]))/g;
+
 function unescape(text: string): string | undefined {
-  let valid = true;
-  const plain = text.replace(
-    /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-7]{3})|(.))/gsu,
-    (
-      _,
-      x: string | undefined,
-      u: string | undefined,
-      long: string | undefined,
-      octal: string | undefined,
-      one: string | undefined,
-    ) => {
-      const hex = x ?? u ?? long;
-      const code = hex === undefined ? parseInt(octal ?? '', 8) : parseInt(hex, 16);
-      if (one === undefined && code <= 0x10ffff) return String.fromCodePoint(code);
-      const escaped = ESCAPES[one ?? ''];
-      if (escaped === undefined) valid = false;
-      return escaped ?? '';
-    },
-  );
-  return valid ? plain : undefined;
+  if (text.replace(ESCAPE, '').includes('\\')) return undefined;
+  return text.replace(ESCAPE, (_, ...groups: (string | undefined)[]) => {
+    const [x, u, long, octal, letter] = groups;
+    if (letter !== undefined) return ESCAPES[letter] ?? '';
+    return String.fromCodePoint(octal === undefined ? parseInt(x ?? u ?? long ?? '0', 16) : parseInt(octal, 8));
+  });
 }

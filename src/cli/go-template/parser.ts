@@ -2,7 +2,7 @@
 import type { TsnetError } from '../../model/error.ts';
 import { lex, parseFault, type Token, type TokenKind } from './lexer.ts';
 import { unquote } from './literal.ts';
-import type { Command, Node, Operand, Pipeline } from './tree.ts';
+import type { Command, Node, Operand, Pipeline, Term } from './tree.ts';
 
 /** @throws TsnetError INVALID, in the words of Go: "template: :1: function \"foo\" not defined" */
 export function parseTemplate(template: string, knownFunctions: ReadonlySet<string>): readonly Node[] {
@@ -118,9 +118,9 @@ export function parseTemplate(template: string, knownFunctions: ReadonlySet<stri
     }
     if (commands.length === 0) throw fault(`missing value for ${context}`);
     for (const { operands } of commands.slice(1)) {
-      const [{ kind, source, at }] = operands;
+      const [{ kind, at }] = operands;
       if (kind === 'constant' || kind === 'dot') {
-        throw parseFault(template, at, `non executable command in pipeline stage 2: ${source}`);
+        throw parseFault(template, at, 'non executable command in pipeline stage 2');
       }
     }
     depth--;
@@ -170,9 +170,14 @@ export function parseTemplate(template: string, knownFunctions: ReadonlySet<stri
     const start = position;
     const base = parseTerm(context);
     const fields: string[] = [];
-    for (let field = accept('field'); field !== undefined; field = accept('field')) fields.push(field.source.slice(1));
+    let lastAt = 0;
+    for (let field = accept('field'); field !== undefined; field = accept('field')) {
+      fields.push(field.source.slice(1));
+      lastAt = field.at;
+    }
     if (fields.length === 0) return base;
-    const place = placed(start);
+    // Go blames a chain at its last field.
+    const place = { ...placed(start), at: lastAt };
     if (base.kind === 'field') return { ...place, kind: 'field', fields: [...base.fields, ...fields] };
     if (base.kind === 'variable') return { ...place, kind: 'variable', name: base.name, fields };
     if (base.kind === 'constant') throw fault(`unexpected . after term ${JSON.stringify(base.source)}`);
@@ -181,43 +186,38 @@ export function parseTemplate(template: string, knownFunctions: ReadonlySet<stri
 
   function parseTerm(context: string): Operand {
     const token = peek();
-    const place = { at: token.at, source: token.source };
-    switch (token.kind) {
-      case 'string':
-      case 'number': {
-        next();
-        const value = unquote(token.source);
-        if (value === undefined) throw fault(`bad ${token.kind} syntax: ${token.source}`, token);
-        return { ...place, kind: 'constant', value };
-      }
-      case 'dot':
-        next();
-        return { ...place, kind: 'dot' };
-      case 'field':
-        next();
-        return { ...place, kind: 'field', fields: [token.source.slice(1)] };
-      case 'variable':
-        if (!variables.includes(token.source)) throw fault(`undefined variable "${token.source}"`);
-        next();
-        return { ...place, kind: 'variable', name: token.source, fields: [] };
-      case 'identifier':
-        next();
-        if (token.source === 'true' || token.source === 'false') {
-          return { ...place, kind: 'constant', value: token.source === 'true' };
-        }
-        if (token.source === 'nil') return { ...place, kind: 'constant', value: null };
-        if (!knownFunctions.has(token.source)) throw fault(`function "${token.source}" not defined`, token);
-        return { ...place, kind: 'function', name: token.source };
-      case '(': {
-        const start = position;
-        next();
-        const pipeline = parsePipeline('parenthesized pipeline', ')');
-        next();
-        return { ...placed(start), kind: 'pipeline', pipeline };
-      }
-      default:
-        throw unexpected(context === 'command' ? 'command' : 'operand');
+    const { kind, source } = token;
+    const place = { at: token.at, source };
+    if (kind === '(') {
+      const start = position;
+      next();
+      const pipeline = parsePipeline('parenthesized pipeline', ')');
+      next();
+      return { ...placed(start), kind: 'pipeline', pipeline };
     }
+    if (kind === 'variable' && !variables.includes(source)) throw fault(`undefined variable "${source}"`);
+    const term = termOf(token);
+    if (term === undefined) throw unexpected(context === 'command' ? 'command' : 'operand');
+    next();
+    return { ...place, ...term };
+  }
+
+  /** A term of one token. */
+  function termOf(token: Token): Term | undefined {
+    const { kind, source } = token;
+    if (kind === 'dot') return { kind };
+    if (kind === 'field') return { kind, fields: [source.slice(1)] };
+    if (kind === 'variable') return { kind, name: source, fields: [] };
+    if (kind === 'string' || kind === 'number') {
+      const value = unquote(source);
+      if (value === undefined) throw fault(`bad ${kind} syntax: ${source}`, token);
+      return { kind: 'constant', value };
+    }
+    if (kind !== 'identifier') return undefined;
+    if (source === 'true' || source === 'false') return { kind: 'constant', value: source === 'true' };
+    if (source === 'nil') return { kind: 'constant', value: null };
+    if (!knownFunctions.has(source)) throw fault(`function "${source}" not defined`, token);
+    return { kind: 'function', name: source };
   }
 
   /** From the token at `start` to the last one taken. */

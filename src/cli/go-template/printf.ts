@@ -49,7 +49,7 @@ function formatValue(verb: string, value: Value, digits: number | undefined, fla
     case 's':
       if (typeof value === 'number' || typeof value === 'boolean' || value === undefined || value === null)
         return bad.replace('<nil>', '<nil>');
-      return digits === undefined ? printInner(value) : [...printInner(value)].slice(0, digits).join('');
+      return digits === undefined ? printInner(value) : Array.from(printInner(value)).slice(0, digits).join('');
     case 'q':
       return typeof value === 'string' ? JSON.stringify(value) : bad;
     case 'd':
@@ -83,7 +83,7 @@ function signed(value: number, digits: string, flags: string): string {
 }
 
 function pad(text: string, columns: number, flags: string, verb: string): string {
-  const missing = Math.abs(columns) - [...text].length;
+  const missing = Math.abs(columns) - Array.from(text).length;
   if (missing <= 0) return text;
   if (flags.includes('-') || columns < 0) return text + ' '.repeat(missing);
   if (!flags.includes('0') || !'dxXf'.includes(verb)) return ' '.repeat(missing) + text;

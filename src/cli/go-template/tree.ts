@@ -5,14 +5,18 @@ interface Placed {
   readonly source: string;
 }
 
-/** Constants, names, and parenthesised pipelines, each with fields picked from it: `(index .Containers "x").Name`. */
+/** Constants and names. */
+export type Term =
+  | { readonly kind: 'constant'; readonly value: string | number | boolean | null }
+  | { readonly kind: 'dot' }
+  | { readonly kind: 'field'; readonly fields: readonly string[] }
+  | { readonly kind: 'variable'; readonly name: string; readonly fields: readonly string[] }
+  | { readonly kind: 'function'; readonly name: string };
+
+/** A term, or a pipeline in parentheses, or fields picked from one: `(index .Containers "x").Name`. */
 export type Operand = Placed &
   (
-    | { readonly kind: 'constant'; readonly value: string | number | boolean | null }
-    | { readonly kind: 'dot' }
-    | { readonly kind: 'field'; readonly fields: readonly string[] }
-    | { readonly kind: 'variable'; readonly name: string; readonly fields: readonly string[] }
-    | { readonly kind: 'function'; readonly name: string }
+    | Term
     | { readonly kind: 'chain'; readonly base: Operand; readonly fields: readonly string[] }
     | { readonly kind: 'pipeline'; readonly pipeline: Pipeline }
   );

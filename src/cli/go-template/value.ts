@@ -26,17 +26,21 @@ export class GoStruct {
   readonly methods: Readonly<Record<string, Method>>;
   /** What `json` prints for it. */
   readonly json: unknown;
+  /** How it prints when it has words of its own (Go's Stringer); else its fields in braces. */
+  readonly text: string | undefined;
 
   constructor(options: {
     readonly typeName: string;
     readonly fields: Readonly<Record<string, Value>>;
     readonly methods?: Readonly<Record<string, Method>>;
     readonly json: unknown;
+    readonly text?: string;
   }) {
     this.typeName = options.typeName;
     this.fields = options.fields;
     this.methods = options.methods ?? {};
     this.json = options.json;
+    this.text = options.text;
   }
 }
 
@@ -80,7 +84,7 @@ export function printInner(value: Value): string {
   if (value instanceof GoMap) {
     return `map[${[...value.entries].map(([key, each]) => `${key}:${printInner(each)}`).join(' ')}]`;
   }
-  if (value instanceof GoStruct) return `{${Object.values(value.fields).map(printInner).join(' ')}}`;
+  if (value instanceof GoStruct) return value.text ?? `{${Object.values(value.fields).map(printInner).join(' ')}}`;
   return String(value);
 }
 

@@ -38,7 +38,10 @@ export async function findDockerContainer(name: string, { env, timeoutMs }: Look
   if (status === 404) throw new TsnetError('NOT_FOUND', `find docker container ${name}: Docker has no such container`);
   const container = status === 200 ? parseInspected(body) : undefined;
   if (container === undefined) {
-    throw new TsnetError('RUNTIME', `ask Docker for container ${name}: unexpected answer (HTTP ${status}) from ${socket}`);
+    throw new TsnetError(
+      'RUNTIME',
+      `ask Docker for container ${name}: unexpected answer (HTTP ${status}) from ${socket}`,
+    );
   }
   return foundContainer('docker', container);
 }

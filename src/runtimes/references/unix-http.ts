@@ -31,7 +31,8 @@ export async function getJson({ socket, path, timeoutMs }: UnixRequest): Promise
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
         text += chunk;
-        if (text.length > LARGEST_BODY) asking.destroy(new TsnetError('RUNTIME', `ask ${socket}: the answer is too long`));
+        if (text.length > LARGEST_BODY)
+          asking.destroy(new TsnetError('RUNTIME', `ask ${socket}: the answer is too long`));
       });
       response.on('error', fail);
       response.on('end', () => {

@@ -1,0 +1,40 @@
+/** `tsnet info`: what is there, where it is kept, and what a person should know. */
+import type { Info } from '../engine/engine.ts';
+import { jsonFormat } from './options.ts';
+import { alignTabs } from './table.ts';
+import type { DefineVerb } from './verbs.ts';
+
+export const define: DefineVerb = (command, context) => {
+  command.addOption(jsonFormat()).action(async ({ format }: { readonly format?: string }) => {
+    const engine = await context.engine();
+    const info = await engine.info();
+    context.write(format === 'json' ? `${JSON.stringify(info)}\n` : infoText(info));
+  });
+};
+
+function infoText(info: Info): string {
+  const pools = info.addressPools.map(({ base, size }) => `${base} cut to /${size}`);
+  const drivers = info.drivers.map(({ name, scope, source }) => `${name} (${scope}, ${source})`);
+  const sysctls = info.changedSysctls.map(({ key, before, now }) => `${key} ${before} → ${now}`);
+  const rows: readonly (readonly [heading: string, values: readonly (string | number)[]])[] = [
+    ['Version', [info.version]],
+    ['Networks', [info.networks]],
+    ['Sandboxes', [info.sandboxes]],
+    ['Endpoints', [info.endpoints]],
+    ['Leases', [info.leases]],
+    ['Published ports', [info.publishedPorts]],
+    ['Unfinished changes', [info.pending]],
+    ['Data root', [info.dataRoot]],
+    ['Exec root', [info.execRoot]],
+    ['Firewall backend', [info.firewallBackend]],
+    ['Drivers', drivers],
+    ['Address pools', pools],
+    ['Changed sysctls', sysctls.length > 0 ? sysctls : ['none']],
+    ['Warnings', info.warnings.length > 0 ? info.warnings : ['none']],
+  ];
+  return alignTabs(
+    rows
+      .flatMap(([heading, values]) => values.map((value, index) => `${index === 0 ? `${heading}:` : ''}\t${value}\n`))
+      .join(''),
+  );
+}

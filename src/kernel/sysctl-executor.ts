@@ -1,0 +1,88 @@
+/**
+ * Kernel parameters below /proc/sys, read first and written only when different.
+ *
+ * /proc/sys/net shows the namespace of the thread that opens a file, so a sandbox's are read from inside it.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { TsnetError } from '../model/error.ts';
+import type { Observation } from '../plan/kernel.ts';
+import type { Place, SysctlResource } from '../plan/resource.ts';
+import { byPlace, type Executor } from './executor.ts';
+import { errorCode, refused } from './kernel-refusal.ts';
+import { observePlaces } from './observe-places.ts';
+
+/** Told when a parameter that concerns more than a link of ours was changed on the host. */
+export type SysctlChanged = (key: string, before: string, now: string) => void;
+
+/** Parameters of one link; they go with it. */
+const OF_A_LINK = /^net\/ipv[46]\/(conf|neigh)\/(?!all\/|default\/)[^/]+\//;
+
+export function sysctlExecutor(onChanged: SysctlChanged): Executor<'sysctl'> {
+  return {
+    async ensure(resources, scene) {
+      for (const [place, parameters] of byPlace(resources)) {
+        await scene.inside(place, () => {
+          for (const parameter of parameters) ensureOne(parameter, scene.describe(place), onChanged);
+        });
+      }
+    },
+
+    /** Those of a link go with the link; what is global may serve others by now. */
+    remove: () => Promise.resolve([]),
+
+    observe: (resources, scene) =>
+      observePlaces(resources, scene, (place, parameters) => scene.inside(place, () => parameters.map(observeOne))),
+  };
+}
+
+function ensureOne(parameter: SysctlResource, where: string, onChanged: SysctlChanged): void {
+  const { key, value, mode, place } = parameter;
+  const before = read(key);
+  if (before === undefined) {
+    if (mode === 'prefer') return;
+    throw new TsnetError('UNSUPPORTED', `cannot set ${key} in ${where}: this kernel has no such parameter`);
+  }
+  if (before === normal(value)) return;
+  if (mode === 'require') {
+    throw new TsnetError(
+      'FORBIDDEN',
+      `${key} in ${where} is ${before} and must be ${value}, and the configuration forbids to change it; set it with sysctl -w ${key.replaceAll('/', '.')}=${value}`,
+    );
+  }
+  try {
+    writeFileSync(file(key), value);
+  } catch (error) {
+    throw refused(`set ${key} to ${value} in ${where}`, error);
+  }
+  if (isGlobal(place, key)) onChanged(key, before, value);
+}
+
+function observeOne(resource: SysctlResource): Observation {
+  const now = read(resource.key);
+  if (now === undefined) return { resource, state: resource.mode === 'prefer' ? 'present' : 'missing' };
+  if (now === normal(resource.value)) return { resource, state: 'present' };
+  return { resource, state: 'wrong', detail: `${resource.key} is ${now} instead of ${resource.value}` };
+}
+
+function isGlobal(place: Place, key: string): boolean {
+  return place === 'host' && !OF_A_LINK.test(key);
+}
+
+/** Undefined when the kernel has no such parameter. */
+function read(key: string): string | undefined {
+  try {
+    return normal(readFileSync(file(key), 'utf8'));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw refused(`read ${key}`, error);
+  }
+}
+
+/** Values of several numbers are separated by tabs when read and by blanks when written. */
+function normal(value: string): string {
+  return value.trim().replace(/\s+/g, ' ');
+}
+
+function file(key: string): string {
+  return `/proc/sys/${key}`;
+}
