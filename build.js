@@ -3,7 +3,7 @@
  * that the verb needs. Native modules stay in node_modules and are loaded from there.
  */
 import { build } from 'esbuild';
-import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
@@ -23,7 +23,9 @@ const nativeModules = {
     ];
     for (const { importer, loader, from } of owners) {
       bundle.onResolve({ filter: new RegExp(`^${loader}$`) }, (args) =>
-        importer.test(args.importer) ? { path: from, namespace: 'native-loader', pluginData: { loader, from } } : undefined,
+        importer.test(args.importer)
+          ? { path: from, namespace: 'native-loader', pluginData: { loader, from } }
+          : undefined,
       );
     }
     bundle.onLoad({ filter: /.*/, namespace: 'native-loader' }, ({ pluginData: { loader, from } }) => ({
@@ -35,8 +37,12 @@ const nativeModules = {
         module.exports = () => require('${loader}')(folder);
       `,
     }));
-    bundle.onResolve({ filter: /^(koffi|node-gyp-build|node-gyp-build-optional-packages|msgpackr-extract)$/ }, (args) =>
-      args.namespace === 'native-loader' || !/^node-gyp/.test(args.path) ? { path: args.path, external: true } : undefined,
+    bundle.onResolve(
+      { filter: /^(koffi|node-gyp-build|node-gyp-build-optional-packages|msgpackr-extract)$/ },
+      (args) =>
+        args.namespace === 'native-loader' || !/^node-gyp/.test(args.path)
+          ? { path: args.path, external: true }
+          : undefined,
     );
     // What the loader asks for at run time to find the package's folder.
     bundle.onResolve({ filter: /^(lmdb|netlink)$/ }, (args) =>
@@ -56,7 +62,9 @@ const ownScopes = {
     const require = createRequire(path.join(root, 'package.json'));
     const fromLmdb = createRequire(require.resolve('lmdb'));
     bundle.onResolve({ filter: /^(lmdb|msgpackr|ordered-binary|weak-lru-cache)$/ }, (args) =>
-      args.namespace === 'native-loader' ? undefined : { path: (args.path === 'lmdb' ? require : fromLmdb).resolve(args.path) },
+      args.namespace === 'native-loader'
+        ? undefined
+        : { path: (args.path === 'lmdb' ? require : fromLmdb).resolve(args.path) },
     );
   },
 };
@@ -64,11 +72,13 @@ const ownScopes = {
 /** Entry points: dist name → source. */
 const entries = { tsnet: 'src/cli/main.ts' };
 
-rmSync(path.join(root, 'dist'), { recursive: true, force: true });
-mkdirSync(path.join(root, 'dist'));
+// Built beside and moved into place, so that a tsnet that starts meanwhile finds the old file or the new one.
+const dist = path.join(root, 'dist');
+mkdirSync(dist, { recursive: true });
+const fresh = mkdtempSync(path.join(dist, '.build-'));
 await build({
   entryPoints: Object.fromEntries(Object.entries(entries).map(([name, source]) => [name, path.join(root, source)])),
-  outdir: path.join(root, 'dist'),
+  outdir: fresh,
   bundle: true,
   platform: 'node',
   format: 'cjs',
@@ -84,9 +94,17 @@ await build({
   sourcemap: false,
   logLevel: 'warning',
   banner: { js: `#!/usr/bin/env node\nconst __bundleUrl=require('node:url').pathToFileURL(__filename).href;` },
-  define: { 'import.meta.url': '__bundleUrl', 'import.meta.dirname': '__dirname', TSNET_VERSION: JSON.stringify(version) },
+  define: {
+    'import.meta.url': '__bundleUrl',
+    'import.meta.dirname': '__dirname',
+    TSNET_VERSION: JSON.stringify(version),
+  },
   plugins: [ownScopes, nativeModules],
 });
 // The package is ESM; the bundles are not.
-writeFileSync(path.join(root, 'dist', 'package.json'), '{ "type": "commonjs" }\n');
-for (const name of Object.keys(entries)) chmodSync(path.join(root, 'dist', `${name}.js`), 0o755);
+writeFileSync(path.join(fresh, 'package.json'), '{ "type": "commonjs" }\n');
+for (const name of Object.keys(entries)) chmodSync(path.join(fresh, `${name}.js`), 0o755);
+for (const file of ['package.json', ...Object.keys(entries).map((name) => `${name}.js`)]) {
+  renameSync(path.join(fresh, file), path.join(dist, file));
+}
+rmSync(fresh, { recursive: true });

@@ -6,6 +6,8 @@ import {
   broadcastOf,
   contains,
   containsPrefix,
+  formatAddress,
+  formatInterface,
   formatPrefix,
   overlaps,
   parseAddress,
@@ -130,9 +132,8 @@ function relationProblems({ bip, fixedCidr, gateway }: BridgeAddresses, keys: Ad
   const problems: string[] = [];
   const subnet = bip?.prefix ?? fixedCidr;
   if (bip !== undefined && isReserved(bip)) {
-    problems.push(
-      `/${keys.bip}: ${formatPrefix(bip.prefix)} has no host part that a bridge can have; give an address inside`,
-    );
+    const why = 'leaves a bridge no address: that is the subnet or its broadcast; expected one inside';
+    problems.push(`/${keys.bip}: ${formatInterface(bip)} ${why}`);
   }
   if (fixedCidr !== undefined && bip !== undefined && !containsPrefix(bip.prefix, fixedCidr)) {
     problems.push(
@@ -141,7 +142,9 @@ function relationProblems({ bip, fixedCidr, gateway }: BridgeAddresses, keys: Ad
   }
   if (gateway !== undefined && subnet !== undefined && !contains(subnet, gateway)) {
     const given = bip === undefined ? keys.fixedCidr : keys.bip;
-    problems.push(`/${keys.gateway}: not inside ${given}'s subnet ${formatPrefix(subnet)}`);
+    problems.push(
+      `/${keys.gateway}: ${formatAddress(gateway)} is outside of ${given}'s subnet ${formatPrefix(subnet)}`,
+    );
   }
   if (keys.family === 6 && fixedCidr !== undefined) {
     if (overlaps(fixedCidr, MULTICAST6)) problems.push(`/${keys.fixedCidr}: ${formatPrefix(fixedCidr)} is multicast`);

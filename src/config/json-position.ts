@@ -56,8 +56,10 @@ function scan(text: string): void {
     match(SPACE);
     const offset = at;
     if (offset >= text.length) throw new Fault(offset, `expected ${expected}, found the end of the file`);
-    if (text[offset] === '"')
-      throw new Fault(offset, `expected ${expected}, found a string that is not valid or not closed`);
+    if (text[offset] === '"') {
+      const what = match(STRING) ? 'a string' : 'a string that is not closed or has a bad escape';
+      throw new Fault(offset, `expected ${expected}, found ${what}`);
+    }
     const found = match(WORD) ? text.slice(offset, Math.min(at, offset + 20)) : (text[offset] ?? '');
     throw new Fault(offset, `expected ${expected}, found ${JSON.stringify(found)}`);
   };

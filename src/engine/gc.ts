@@ -4,7 +4,9 @@
 import { TsnetError } from '../model/error.ts';
 import type { EngineContext } from './context.ts';
 import type { Garbage, GcRequest } from './engine.ts';
+import type { Network } from '../model/records.ts';
 import { fullPlan } from './full-plan.ts';
+import { dismantleUnused, takeDown } from './realize.ts';
 import { abandonedRecords, recover } from './recover.ts';
 import { removeDeadSandbox, sandboxDeath } from './sandbox-life.ts';
 import { reason } from './undo.ts';
@@ -45,7 +47,12 @@ export async function gc(context: EngineContext, request: GcRequest = {}): Promi
       name,
       reason: death,
     }));
-    return context.lock.exclusive(async () => [...pending, ...dead, ...(await orphans(context, 'look'))]);
+    return context.lock.exclusive(async () => [
+      ...pending,
+      ...dead,
+      ...(await orphans(context, 'look')),
+      ...idleDefault(context).map(idle),
+    ]);
   }
   const finished = (await recover(context)).map(({ pending: { kind }, name, error }): Garbage => ({
     kind,
@@ -54,7 +61,30 @@ export async function gc(context: EngineContext, request: GcRequest = {}): Promi
       error === undefined ? 'left unfinished by a process that has ended' : `could not be finished: ${reason(error)}`,
   }));
   const dead = await collectDead(context);
-  return context.lock.exclusive(async () => [...finished, ...dead, ...(await orphans(context, 'sweep'))]);
+  return context.lock.exclusive(async () => [
+    ...finished,
+    ...dead,
+    ...(await orphans(context, 'sweep')),
+    ...(await takeDownIdle(context)),
+  ]);
+}
+
+/** The default network, when it is up and nobody is on it. It came up by itself and will again. */
+function idleDefault(context: EngineContext): Network[] {
+  return context.ledger.read((view) =>
+    view.networks().filter(({ id, predefined }) => predefined && view.isRealized(id) && !view.hasEndpoints(id)),
+  );
+}
+
+function idle({ name }: Network): Garbage {
+  return { kind: 'network', name, reason: 'no container is on it; it comes up again with the next' };
+}
+
+async function takeDownIdle(context: EngineContext): Promise<Garbage[]> {
+  const networks = idleDefault(context);
+  for (const network of networks) await takeDown(context, network);
+  if (networks.length > 0) await dismantleUnused(context);
+  return networks.map(idle);
 }
 
 async function orphans(context: EngineContext, how: 'look' | 'sweep'): Promise<Garbage[]> {

@@ -48,10 +48,11 @@ export async function parseOptions(
   const validate = new Ajv({ strict: false, allErrors: true }).compile(driver.options);
   if (!validate(values)) {
     const [error] = validate.errors ?? [];
-    const name = (error?.instancePath ?? '').slice(1).replaceAll('~1', '/');
+    const ours = (error?.instancePath ?? '').slice(1).replaceAll('~1', '/');
+    const name = Object.keys(given).find((typedName) => (driver.aliases[typedName] ?? typedName) === ours) ?? ours;
     throw new TsnetError(
       'INVALID',
-      `${act}: option ${name}=${given[name] ?? JSON.stringify(values[name])}: ${error?.message ?? 'not valid'}${expectation(error?.params)}`,
+      `${act}: option ${name}=${given[name] ?? ''}: ${error?.message ?? 'not valid'}${expectation(error?.params)}`,
     );
   }
   return values;

@@ -44,3 +44,11 @@ export async function takeDown(context: EngineContext, network: Network): Promis
     change.setRealized(network.id, false);
   });
 }
+
+/** With nothing of ours left on the host, our empty chains go as well. */
+export async function dismantleUnused(context: EngineContext): Promise<void> {
+  const used = context.ledger.read((view) =>
+    view.networks().some(({ id, predefined }) => !predefined || view.isRealized(id)),
+  );
+  if (!used) await context.kernel.dismantleFirewall();
+}

@@ -5,6 +5,7 @@ import type { LedgerView } from '../model/ledger.ts';
 import type { Plan } from '../plan/resource.ts';
 import { ABANDONED, driverOf, type EngineContext } from './context.ts';
 import { findNetwork } from './lookup.ts';
+import { dismantleUnused } from './realize.ts';
 import { recover } from './recover.ts';
 import { removeDeadSandbox, sandboxDeath } from './sandbox-life.ts';
 import { failure } from './undo.ts';
@@ -92,10 +93,5 @@ export async function finishNetworkRemoval(context: EngineContext, network: Netw
     change.forgetNetwork(network.id);
     change.deleteNetwork(network.id);
   });
-  const { networks, realized } = context.ledger.read((view) => ({
-    networks: view.networks(),
-    realized: view.networks().some(({ id }) => view.isRealized(id)),
-  }));
-  // With nothing of ours left on the host our empty chains go as well.
-  if (!realized && networks.every(({ predefined }) => predefined)) await context.kernel.dismantleFirewall();
+  await dismantleUnused(context);
 }

@@ -43,7 +43,8 @@ export function isolateRules(intent: IsolateIntent): Rule[] {
     { ...filter, chain: 'TSNET-BRIDGE', position: 'append', rule: `-o ${bridge} -j TSNET` },
     // One accept for all published ports instead of one a port: that a flow was DNATed says that a published port was meant.
     // Its own network is not left out: with icc=false a published port stays reachable from beside, by the host's address,
-    // and this comes before the drop of icc. So it does where br_netfilter makes bridged frames cross the firewall.
+    // since this comes before the drop of icc. (Not where br_netfilter is on and bridge ports are isolated: there the bridge
+    // itself turns the DNATed frame round, and its isolation stops it before any rule could accept it.)
     { ...filter, chain: 'TSNET', position: 'insert', rule: `-o ${bridge} -m conntrack --ctstate DNAT -j ACCEPT` },
     ...(intent.icmp === true
       ? [

@@ -4,6 +4,7 @@
  * Calls run on the calling thread, synchronously: what `setns` and `unshare` change is this thread alone. The library is
  * loaded at the first call, since loading it costs as much as half a start of Node.js.
  */
+import { closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { KernelRefusal } from './kernel-refusal.ts';
 
@@ -18,6 +19,8 @@ export interface Libc {
   detachMount(target: string): void;
   /** CLONE_NEW… of the namespace behind an open file of nsfs. */
   namespaceType(fd: number): number;
+  /** SO_NETNS_COOKIE of this thread's network namespace, decimal; undefined before Linux 5.14. */
+  netnsCookie(): string | undefined;
   /** SOL_NETLINK option of 4 bytes. */
   setNetlinkOption(fd: number, option: number, value: number): void;
   /** Port of a netlink socket; undefined if `fd` is no netlink socket. */
@@ -28,6 +31,10 @@ export const CLONE_NEWNET = 0x40000000;
 const MS_BIND = 4096;
 const MNT_DETACH = 2;
 const NS_GET_NSTYPE = 0xb703;
+const AF_UNIX = 1;
+const SOCK_DGRAM_CLOEXEC = 0o2000002;
+const SOL_SOCKET = 1;
+const SO_NETNS_COOKIE = 71;
 const SOL_NETLINK = 270;
 const AF_NETLINK = 16;
 const SOCKADDR_NL_BYTES = 12;
@@ -55,6 +62,8 @@ function loadLibc(): Libc {
   const umount2 = bind('int umount2(const char *target, int flags)');
   const ioctl = bind('int ioctl(int fd, unsigned long request, long argument)');
   const setsockopt = bind('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)');
+  const openSocket = bind('int socket(int family, int type, int protocol)');
+  const getsockopt = bind('int getsockopt(int fd, int level, int option, void *value, void *length)');
   const getsockname = bind('int getsockname(int fd, void *address, void *length)');
 
   const check = (result: number): number => {
@@ -67,6 +76,16 @@ function loadLibc(): Libc {
     bindMount: (source, target) => void check(mount(source, target, 'none', MS_BIND, null)),
     detachMount: (target) => void check(umount2(target, MNT_DETACH)),
     namespaceType: (fd) => check(ioctl(fd, NS_GET_NSTYPE, 0)),
+    netnsCookie: () => {
+      const fd = check(openSocket(AF_UNIX, SOCK_DGRAM_CLOEXEC, 0));
+      try {
+        const cookie = Buffer.alloc(8);
+        const known = getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, cookie, Buffer.of(cookie.length, 0, 0, 0)) === 0;
+        return known ? cookie.readBigUInt64LE(0).toString() : undefined;
+      } finally {
+        closeSync(fd);
+      }
+    },
     setNetlinkOption: (fd, option, value) => {
       const bytes = Buffer.alloc(4);
       bytes.writeInt32LE(value, 0);

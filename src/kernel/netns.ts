@@ -37,13 +37,19 @@ export function openNetns(netns: Netns): number {
     if (errorCode(cause) !== 'ENOENT') throw refused(`open the network namespace ${netns.path}`, cause);
     throw new TsnetError('NOT_FOUND', `the network namespace ${netns.path} is gone; run tsnet gc`, { cause });
   }
-  const { dev, ino } = fstatSync(fd);
-  if (dev === netns.device && ino === netns.inode) return fd;
+  if (isSame(fd, netns)) return fd;
   closeSync(fd);
   throw new TsnetError(
     'NOT_FOUND',
-    `the network namespace at ${netns.path} is not the one that was attached (inode ${ino}, was ${netns.inode}); run tsnet gc`,
+    `the network namespace at ${netns.path} is not the one that was attached (net:[${netns.inode}]); run tsnet gc`,
   );
+}
+
+/** The kernel gives the inode of a dead namespace to the next one; the cookie, where the record has it, tells them apart. */
+function isSame(fd: number, netns: Netns): boolean {
+  const { dev, ino } = fstatSync(fd);
+  if (dev !== netns.device || ino !== netns.inode) return false;
+  return netns.cookie === undefined || netns.cookie === inNetns(fd, () => libc().netnsCookie());
 }
 
 /** Runs `act` inside the namespace behind `fd`. `act` must be synchronous. */
@@ -101,8 +107,9 @@ export function createNetns(target: string): Netns {
   } finally {
     closeSync(home);
   }
-  const { dev, ino } = statSync(target);
-  return { path: target, device: dev, inode: ino };
+  const made = netnsAt(target);
+  if (made !== undefined) return made;
+  throw new TsnetError('KERNEL', `the network namespace ${target} was taken away while it was made`);
 }
 
 /** Unbinds `path` and removes the file. What lives in the namespace lives on; missing is fine. */
@@ -136,13 +143,14 @@ export function netnsAt(target: string): Netns | undefined {
   try {
     if (libc().namespaceType(fd) !== CLONE_NEWNET) return undefined;
     const { dev, ino } = fstatSync(fd);
-    return { path: target, device: dev, inode: ino };
+    const cookie = inNetns(fd, () => libc().netnsCookie());
+    return { path: target, device: dev, inode: ino, ...(cookie === undefined ? {} : { cookie }) };
   } finally {
     closeSync(fd);
   }
 }
 
-/** Whether some process lives in the namespace. A process that we may not look at might. */
+/** Whether some process lives in the namespace. Processes that we may not look into are left out. */
 export function netnsInUse(netns: { readonly device: number; readonly inode: number }): boolean {
   return readdirSync('/proc').some((entry) => {
     if (!/^\d+$/.test(entry)) return false;
@@ -150,7 +158,13 @@ export function netnsInUse(netns: { readonly device: number; readonly inode: num
       const { dev, ino } = statSync(`/proc/${entry}/ns/net`);
       return ino === netns.inode && dev === netns.device;
     } catch (error) {
-      return !hasEnded(error);
+      if (hasEnded(error) || isHidden(error)) return false;
+      throw refused(`look at process ${entry}`, error);
     }
   });
+}
+
+function isHidden(error: unknown): boolean {
+  const code = errorCode(error);
+  return code === 'EACCES' || code === 'EPERM';
 }

@@ -61,9 +61,9 @@ export class Scene {
     return done;
   }
 
-  /** An open file of a sandbox's namespace, to be closed by the caller. */
-  openNamespace(sandbox: string): number {
-    return openNetns(this.#namespace(sandbox));
+  /** The open file of a sandbox's namespace; good until the scene goes on to other sandboxes. */
+  namespaceFile(sandbox: string): number {
+    return this.#enterable(sandbox).fd;
   }
 
   /** "the host", "/run/netns/web" */
@@ -107,7 +107,7 @@ export class Scene {
   #enterable(sandbox: string): OpenSandbox {
     const known = this.#open.get(sandbox);
     if (known !== undefined) return known;
-    const opened: OpenSandbox = { fd: this.openNamespace(sandbox), socket: undefined };
+    const opened: OpenSandbox = { fd: openNetns(this.#namespace(sandbox)), socket: undefined };
     this.#open.set(sandbox, opened);
     return opened;
   }

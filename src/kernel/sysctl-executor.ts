@@ -3,7 +3,8 @@
  *
  * /proc/sys/net shows the namespace of the thread that opens a file, so a sandbox's are read from inside it.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import { TsnetError } from '../model/error.ts';
 import type { Observation } from '../plan/kernel.ts';
 import type { Place, SysctlResource } from '../plan/resource.ts';
@@ -59,9 +60,18 @@ function ensureOne(parameter: SysctlResource, where: string, onChanged: SysctlCh
 
 function observeOne(resource: SysctlResource): Observation {
   const now = read(resource.key);
-  if (now === undefined) return { resource, state: resource.mode === 'prefer' ? 'present' : 'missing' };
+  if (now === undefined) {
+    const unknown = resource.mode === 'prefer' && !linkIsGone(resource.key);
+    return { resource, state: unknown ? 'present' : 'missing' };
+  }
   if (now === normal(resource.value)) return { resource, state: 'present' };
   return { resource, state: 'wrong', detail: `${resource.key} is ${now} instead of ${resource.value}` };
+}
+
+/** Whether the parameter is not there because its link is not: it will be wanted when the link is back. */
+function linkIsGone(key: string): boolean {
+  const link = OF_A_LINK.exec(key)?.[0];
+  return link !== undefined && !existsSync(file(link)) && existsSync(file(path.dirname(link)));
 }
 
 function isGlobal(place: Place, key: string): boolean {

@@ -4,7 +4,6 @@
  * Three exchanges make a pair: create it; mark the host's end, make it a port and set its flags; bring up the peer, which
  * cannot be born up (ENOTCONN: the kernel joins the ends after their birth).
  */
-import { closeSync } from 'node:fs';
 import { TsnetError } from '../model/error.ts';
 import type { Observation } from '../plan/kernel.ts';
 import type { Place, VethResource } from '../plan/resource.ts';
@@ -18,7 +17,7 @@ import type { Outcome } from './netlink-socket.ts';
 import { take, tryAll, type Step } from './steps.ts';
 import { hostDifferences, isPair, peerDifferences } from './veth-differences.ts';
 
-/** Each pair of a run needs an open file of its namespace. */
+/** Each pair of a run needs the open file of its namespace: fewer than a scene keeps open. */
 const PAIRS_AT_ONCE = 16;
 
 /** A pair with the host's end that was found or made for it. */
@@ -116,29 +115,20 @@ function ownMark(veth: VethResource): { readonly tag: string; readonly mac: stri
 /** Creates the pairs that are not there; all pairs, new and old. Throws where a name is somebody else's. */
 async function create(veths: readonly VethResource[], scene: Scene): Promise<Pair[]> {
   const bridges = [...new Set(mastersOf(veths))];
-  const namespaces: number[] = [];
-  try {
-    const creations = veths.flatMap((veth): NetlinkRequest[] => {
-      const fd = scene.openNamespace(veth.sandbox);
-      namespaces.push(fd);
-      return [creation(veth, fd), getLink(veth.host)];
-    });
-    const outcomes = await scene.host.batch([...bridges.map(getLink), ...creations]);
-    const masters = new Map(
-      bridges.map((bridge, index) => [bridge, linkIn(outcomes[index], `look for bridge ${bridge}`)?.index]),
-    );
-    return veths.map((veth, index): Pair => {
-      const master = veth.master === undefined ? undefined : masters.get(veth.master);
-      const at = bridges.length + index * 2;
-      const pair = pairIn(veth, outcomes[at], outcomes[at + 1], scene);
-      if (veth.master !== undefined && master === undefined) throw bridgeMissing(veth);
-      return { ...pair, master };
-    });
-  } finally {
-    namespaces.forEach((fd) => {
-      closeSync(fd);
-    });
-  }
+  const outcomes = await scene.host.batch([
+    ...bridges.map(getLink),
+    ...veths.flatMap((veth) => [creation(veth, scene.namespaceFile(veth.sandbox)), getLink(veth.host)]),
+  ]);
+  const masters = new Map(
+    bridges.map((bridge, index) => [bridge, linkIn(outcomes[index], `look for bridge ${bridge}`)?.index]),
+  );
+  return veths.map((veth, index): Pair => {
+    const master = veth.master === undefined ? undefined : masters.get(veth.master);
+    const at = bridges.length + index * 2;
+    const pair = pairIn(veth, outcomes[at], outcomes[at + 1], scene);
+    if (veth.master !== undefined && master === undefined) throw bridgeMissing(veth);
+    return { ...pair, master };
+  });
 }
 
 /** The host's end is brought up when it becomes a port, so that it never lives as a link of its own. */

@@ -29,6 +29,7 @@ import { errorCode, refused } from '../kernel/kernel-refusal.ts';
 import { TsnetError } from '../model/error.ts';
 import { launchError, LaunchError, NOT_FOUND_STATUS } from './launch-error.ts';
 import { launchLibc } from './libc.ts';
+import { keepFilesFromChildren } from './open-files.ts';
 import { processFacts } from './process-table.ts';
 import { inSandbox, type SandboxPlace } from './sandbox-view.ts';
 
@@ -71,6 +72,7 @@ export async function startDetached(place: SandboxPlace, request: DetachedReques
   // `exec` of some shells takes it for an option.
   if (file.startsWith('-'))
     throw new LaunchError(file, NOT_FOUND_STATUS, 'the name of a command does not start with "-"');
+  keepFilesFromChildren();
   const pipe = launchLibc().pipe();
   let undertaker: ChildProcess | undefined;
   let supervisor: ChildProcess | undefined;

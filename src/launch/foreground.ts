@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 import { errorCode } from '../kernel/kernel-refusal.ts';
 import { launchError } from './launch-error.ts';
+import { keepFilesFromChildren } from './open-files.ts';
 import { inSandbox, type SandboxPlace } from './sandbox-view.ts';
 import { hasTerminal, relaySignals } from './signal-relay.ts';
 
@@ -18,6 +19,7 @@ export interface ForegroundCommand {
  */
 export async function startForeground(place: SandboxPlace, command: readonly string[]): Promise<ForegroundCommand> {
   const [file = '', ...args] = command;
+  keepFilesFromChildren();
   // Nobody is there to relay to yet; a signal of these first milliseconds is kept for the command.
   const early: NodeJS.Signals[] = [];
   let child: ChildProcess | undefined;

@@ -29,6 +29,7 @@ export interface LaunchLibc {
   /** Makes the working directory the root. */
   changeRootToDirectory(): void;
   setHostname(name: string): void;
+  closeOnExec(fd: number): void;
   /** Both ends close on exec. */
   pipe(): { readonly readFd: number; readonly writeFd: number };
 }
@@ -44,6 +45,8 @@ const MS_REC = 0x4000;
 const MS_SLAVE = 0x80000;
 const MNT_DETACH = 2;
 const O_CLOEXEC = 0o2000000;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
 
 let loaded: LaunchLibc | undefined;
 
@@ -69,6 +72,7 @@ function load(): LaunchLibc {
   const fchdir = bind('int fchdir(int fd)');
   const chroot = bind('int chroot(const char *path)');
   const sethostname = bind('int sethostname(const char *name, size_t length)');
+  const fcntl = bind('int fcntl(int fd, int command, int argument)');
   const pipe2 = bind('int pipe2(void *ends, int flags)');
   return {
     unshareMounts: () => {
@@ -106,6 +110,9 @@ function load(): LaunchLibc {
     },
     setHostname: (name) => {
       sethostname(name, Buffer.byteLength(name));
+    },
+    closeOnExec: (fd) => {
+      fcntl(fd, F_SETFD, FD_CLOEXEC);
     },
     pipe: () => {
       const ends = Buffer.alloc(8);

@@ -7,9 +7,8 @@
  * environment is volatile), and a fresh read transaction whenever a view is made, because lmdb-js otherwise keeps one
  * snapshot for a whole turn of the event loop.
  */
-import { closeSync, existsSync, fsyncSync, linkSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
-import path from 'node:path';
 import { ABORT, open, type RootDatabase } from 'lmdb';
+import { prepareFiles } from './environment-files.ts';
 import { endOf, type Entry, type KeyValues } from './key-values.ts';
 import { ledgerError } from './ledger-error.ts';
 
@@ -29,29 +28,6 @@ export interface Environment {
 const MAP_BYTES = 4 * 2 ** 30;
 /** Processes that may read at the same time. */
 const MOST_READERS = 2048;
-/** What LMDB's lock file needs: one cache line a reader, and its header. */
-const LOCK_FILE_BYTES = (MOST_READERS + 4) * 64;
-
-/**
- * Makes the lock file with its blocks in place. LMDB would make it sparse and write to it through a memory map: on a full
- * disk that kills the process with SIGBUS instead of failing.
- */
-function reserveLockFile(directory: string): void {
-  const finished = path.join(directory, 'lock.mdb');
-  const draft = path.join(directory, `lock.${process.pid}`);
-  const file = openSync(draft, 'wx', 0o600);
-  try {
-    writeSync(file, Buffer.alloc(LOCK_FILE_BYTES));
-    fsyncSync(file);
-    linkSync(draft, finished);
-  } catch (error) {
-    // Another process was first: its file is as good.
-    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
-  } finally {
-    closeSync(file);
-    rmSync(draft, { force: true });
-  }
-}
 
 /**
  * Opens the environment in a directory, which is made if it is not there.
@@ -62,9 +38,7 @@ function reserveLockFile(directory: string): void {
 export function openEnvironment(directory: string, persistence: 'durable' | 'volatile'): Environment {
   let database: RootDatabase<unknown, string>;
   try {
-    mkdirSync(path.dirname(directory), { recursive: true, mode: 0o755 });
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (!existsSync(path.join(directory, 'lock.mdb'))) reserveLockFile(directory);
+    prepareFiles(directory, MOST_READERS);
     database = open<unknown, string>({
       path: directory,
       encoding: 'json',

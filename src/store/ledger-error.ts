@@ -8,7 +8,7 @@ import { TsnetError } from '../model/error.ts';
 const { EACCES, EPERM, EROFS, ENOSPC, EDQUOT, EIO, ENOMEM } = constants.errno;
 
 /** lmdb.h */
-const MDB = {
+export const MDB = {
   PAGE_NOTFOUND: -30797,
   CORRUPTED: -30796,
   PANIC: -30795,
@@ -17,6 +17,18 @@ const MDB = {
   MAP_FULL: -30792,
   READERS_FULL: -30790,
 } as const;
+
+/** A fault that was found before LMDB could find it. */
+export class DatabaseFault extends Error {
+  override readonly name = 'DatabaseFault';
+  /** One of LMDB's own codes. */
+  readonly code: number;
+
+  constructor(code: number) {
+    super(code === MDB.VERSION_MISMATCH ? 'LMDB file of another version' : 'not an LMDB file');
+    this.code = code;
+  }
+}
 
 /** Less than a few pages free: a short write, which LMDB reports as an input/output error, came from that. */
 const FULL_BELOW_BYTES = 64 * 1024;

@@ -145,7 +145,7 @@ describe('tsnet connect', () => {
       ],
       ['a namespace that is not there', () => ['connect', 'bridge', 'netns:nope'], /nope/],
       ['a process that is not there', () => ['connect', 'bridge', 'pid:4194300'], /4194300/],
-      ['the host itself', () => ['connect', 'bridge', '/proc/self/ns/net'], /host's own/],
+      ['the host itself', () => ['connect', 'bridge', '/proc/self/ns/net'], /network of the host/],
       ['the host network', (c) => ['connect', 'host', c.path], /host/],
       ['the none network', (c) => ['connect', 'none', c.path], /none/],
       [

@@ -1,11 +1,15 @@
 // Runs inside a namespace of a test and does what its stdin says, a JSON request a line; answers on stdout, same shape.
 //   { id, listen: 'tcp' | 'udp', port, name }   answers every client "name sees CLIENT-ADDRESS at LOCAL-PORT"
+//   { id, heard: port }                         → how many datagrams came to a port that it listens at
 //   { id, dial: 'tcp' | 'udp', host, port, ms } → what the server said, "refused", "unreachable", or "silence" after `ms`
 import { createSocket } from 'node:dgram';
 import { connect, createServer } from 'node:net';
 import { createInterface } from 'node:readline';
 
 const plain = (address) => address.replace(/^::ffff:/, '');
+
+/** Port → datagrams received. */
+const heard = new Map();
 
 const answers = {
   tcp({ port, name }, done) {
@@ -20,9 +24,10 @@ const answers = {
     let open = 0;
     for (const type of ['udp4', 'udp6']) {
       const socket = createSocket({ type, ipv6Only: type === 'udp6' });
-      socket.on('message', (_, peer) =>
-        socket.send(`${name} sees ${peer.address} at ${port}`, peer.port, peer.address),
-      );
+      socket.on('message', (_, peer) => {
+        heard.set(port, (heard.get(port) ?? 0) + 1);
+        socket.send(`${name} sees ${peer.address} at ${port}`, peer.port, peer.address);
+      });
       socket.on('error', (error) => done(error.message));
       socket.bind(port, () => ++open === 2 && done('listening'));
     }
@@ -60,6 +65,7 @@ createInterface({ input: process.stdin }).on('line', (line) => {
     if (!answered) process.stdout.write(`${JSON.stringify({ id: request.id, said })}\n`);
     answered = true;
   };
-  if (request.listen) answers[request.listen](request, done);
+  if (request.heard) done(heard.get(request.heard) ?? 0);
+  else if (request.listen) answers[request.listen](request, done);
   else dials[request.dial](request, done);
 });

@@ -47,22 +47,26 @@ export interface Party {
   dial(host: string, port: number, protocol?: Protocol): Promise<string>;
   /** The same for what must not be answered: waits a short while only. */
   probe(host: string, port: number, protocol?: Protocol): Promise<string>;
+  /** How many datagrams have come to a UDP port that it listens at. */
+  heard(port: number): Promise<number>;
 }
 
 export function party(ns: Namespace, name: string): Party {
   const child = ns.start(process.execPath, [AGENT], { env: { NODE_EXTRA_CA_CERTS: '' } });
-  const waiting = new Map<number, (said: string) => void>();
+  const waiting = new Map<number, (said: string | number) => void>();
   let last = 0;
   if (child.stdout === null || child.stdin === null) throw new Error('no pipes to the agent');
   const { stdin } = child;
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const { id, said } = JSON.parse(line) as { id: number; said: string };
+    const { id, said } = JSON.parse(line) as { id: number; said: string | number };
     waiting.get(id)?.(said);
     waiting.delete(id);
   });
-  const ask = (request: object): Promise<string> =>
+  const ask = <Answer extends string | number = string>(request: object): Promise<Answer> =>
     new Promise((resolve) => {
-      waiting.set(++last, resolve);
+      waiting.set(++last, (said) => {
+        resolve(said as Answer);
+      });
       stdin.write(`${JSON.stringify({ id: last, ...request })}\n`);
     });
   return {
@@ -73,6 +77,7 @@ export function party(ns: Namespace, name: string): Party {
     },
     dial: (host, port, protocol = 'tcp') => ask({ dial: protocol, host, port, ms: ANSWER_MS }),
     probe: (host, port, protocol = 'tcp') => ask({ dial: protocol, host, port, ms: SILENCE_MS }),
+    heard: (port) => ask<number>({ heard: port }),
   };
 }
 

@@ -53,7 +53,7 @@ describe('networks', () => {
     await connectNew('theirs');
     expect((await host.tsnet(['rm', 'theirs'])).stderr).toContain('active endpoints');
     await host.mustTsnet(
-      ['disconnect', 'theirs', (await host.mustTsnet(['ps', '--format', '{{.Names}}'])) || '?'].slice(0, 3),
+      ['disconnect', 'theirs', (await host.mustTsnet(['ps', '--format', '{{.Name}}'])) || '?'].slice(0, 3),
     );
     await host.mustTsnet(['rm', 'theirs']);
     expect(await host.must('ip', ['address', 'show', 'dev', 'br0'])).toContain('10.7.0.1/24');

@@ -116,7 +116,7 @@ describe('diff and repair', () => {
     box.close();
     await until(async () => (await host.tsnet(['diff'])).stdout.includes(name));
     await host.mustTsnet(['gc']);
-    expect(await host.mustTsnet(['ps', '--format', '{{.Names}}'])).toBe(web.name);
+    expect(await host.mustTsnet(['ps', '--format', '{{.Name}}'])).toBe(web.name);
     expect(await host.mustTsnet(['diff'])).toBe('');
   });
 

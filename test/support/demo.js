@@ -163,10 +163,11 @@ try {
 
   say('Everything is removed, and nothing of ours is left');
   tsnet('stop', 'web', 'box');
+  tsnet('gc');
   const links = inside('host', 'ip', ['-o', 'link']);
   const rules = ['nat', 'filter', 'raw'].map((table) => inside('host', 'iptables', ['-t', table, '-S'])).join('');
-  expect('no veth is left', !links.includes('veth'));
-  expect('no published port is left in the firewall', !rules.includes('8080'));
+  expect('no link is left', !/veth|tsnet0/.test(links));
+  expect('no rule and no chain is left', !rules.includes('TSNET'));
   expect(
     'no lease, port or sandbox is left in the ledger',
     /"endpoints":0.*"leases":0.*"publishedPorts":0/.test(

@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { LeaseHolder } from '../../../src/model/records.ts';
@@ -18,9 +18,9 @@ describe('a change', () => {
       change.holdAddress(WEB.id, '10.0.0.9', HOLDER, 'dynamic');
     });
     const reason = new Error('changed my mind');
-    for (const attempt of [ledger.changeNetworks, ledger.rehearse]) {
+    for (const how of ['changeNetworks', 'rehearse'] as const) {
       expect(() => {
-        attempt((change) => {
+        ledger[how]((change) => {
           change.deleteNetwork(WEB.id);
           change.putNetwork(network('other'));
           change.putSandbox(sandbox('db'));
@@ -95,6 +95,17 @@ describe('two handles', () => {
       expect(a.change((change) => change.sandboxes().length)).toBe(round + 1);
       expect(a.read((view) => [view.networks().length, view.sandboxes().length])).toEqual([round + 1, round + 1]);
     }
+  });
+
+  test('of one process keep the lock that tells others that the files are in use', () => {
+    const places = temporaryPlaces();
+    open(places);
+    open(places).read((view) => view.networks());
+    open(places).change(() => undefined);
+    const { ino } = statSync(path.join(places.dataRoot, 'ledger', 'lock.mdb'));
+    // "POSIX ADVISORY READ pid device:inode first last": LMDB marks the first byte.
+    const mark = new RegExp(` READ +${process.pid} \\S+:${ino} 0 0$`, 'm');
+    expect(readFileSync('/proc/locks', 'utf8')).toMatch(mark);
   });
 
   test('have the same installation id, which outlives them', async () => {
