@@ -38,15 +38,15 @@ async function complete(
 ): Promise<readonly Candidate[]> {
   const place = await findPlace(before, program, context);
   if (place.awaited !== undefined) return valuesFor(place.awaited, context);
-  if (current.startsWith('-')) return flags(place.command === program ? program : place.command);
-  if (place.command.commands.length > 0 && place.operands.length === 0) {
-    return place.command.commands.map((each) => ({ word: each.name(), description: each.description() }));
-  }
+  if (current.startsWith('-')) return flags(place.command);
   if (place.command === program) {
     return VERBS.filter(({ hidden }) => hidden !== true).map(({ name, summary }) => ({
       word: name,
       description: summary,
     }));
+  }
+  if (place.command.commands.length > 0) {
+    return place.command.commands.map((each) => ({ word: each.name(), description: each.description() }));
   }
   const slots = place.command.registeredArguments;
   const slot = slots[Math.min(place.operands.length, slots.length - 1)];

@@ -122,19 +122,13 @@ export async function attach(context: EngineContext, request: AttachRequest): Pr
   );
   return context.lock.shared(async () => {
     const intent = context.ledger.change((change) => writeIntent(context, change, request, facts));
-    await carryOut(context, intent, request);
-    const endpoints = context.ledger.change((change) =>
-      intent.endpoints.map((endpoint) => {
-        const attached = settled(endpoint, 'attached');
-        change.putEndpoint(attached);
-        return attached;
-      }),
-    );
+    const endpoints = await carryOut(context, intent, request);
     return { sandbox: intent.sandbox, endpoints, plan: [...intent.plan, ...intent.routes.added] };
   });
 }
 
-async function carryOut(context: EngineContext, intent: Intent, request: AttachRequest): Promise<void> {
+/** Makes the plan true and marks the endpoints `attached`, or undoes both. */
+async function carryOut(context: EngineContext, intent: Intent, request: AttachRequest): Promise<Endpoint[]> {
   const { kernel, ledger } = context;
   const { sandbox, endpoints, plan, routes } = intent;
   const namespaces = namespacesOf(sandbox);
@@ -147,6 +141,13 @@ async function carryOut(context: EngineContext, intent: Intent, request: AttachR
     }
     // A peer that kept sending to a UDP port while nobody published it has a conntrack entry that would swallow its packets.
     await kernel.forgetFlows(endpoints.flatMap((endpoint) => staleFlows(endpoint.ports)));
+    return ledger.change((change) =>
+      endpoints.map((endpoint) => {
+        const attached = settled(endpoint, 'attached');
+        change.putEndpoint(attached);
+        return attached;
+      }),
+    );
   } catch (error) {
     const undo = await attempt(
       () => transit(context, reverse(routes), namespaces),

@@ -69,13 +69,13 @@ export async function publish(
     try {
       await kernel.ensure(plan, namespaces);
       await kernel.forgetFlows(staleFlows(ports));
+      ledger.change((change) => {
+        change.putEndpoint({ ...before, ports: after.ports });
+      });
     } catch (error) {
       const undo = await attempt(() => withdraw(context, { ...after, owner: ABANDONED }, ports));
       throw failure(act, error, undo);
     }
-    ledger.change((change) => {
-      change.putEndpoint({ ...before, ports: after.ports });
-    });
     return { plan, ports, warnings: [] };
   });
 }

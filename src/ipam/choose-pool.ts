@@ -32,18 +32,12 @@ export interface ChoosePoolInput {
 /** Shorter prefixes are ways to write "everywhere": 0/1 and 128/1 in IPv4, 2000::/3 in IPv6. */
 const EVERYWHERE: Readonly<Record<Family, number>> = { 4: 1, 6: 3 };
 
-/** Prefixes of one family in order, none inside another, so that one walk passes them. */
+/** Prefixes of one family in the order of their first addresses, so that one walk passes them. */
 function blockers(family: Family, prefixes: readonly string[]): Prefix[] {
-  const sorted = prefixes
+  return prefixes
     .filter((text) => familyOf(text) === family)
     .map(parsePrefix)
-    .sort((a, b) => (a.first === b.first ? a.length - b.length : a.first < b.first ? -1 : 1));
-  const outer: Prefix[] = [];
-  for (const prefix of sorted) {
-    const previous = outer.at(-1);
-    if (previous === undefined || prefix.first > previous.last) outer.push(prefix);
-  }
-  return outer;
+    .sort((a, b) => (a.first < b.first ? -1 : a.first > b.first ? 1 : 0));
 }
 
 function firstFreeBlock(base: Prefix, length: number, taken: readonly Prefix[]): Prefix | undefined {

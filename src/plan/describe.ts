@@ -16,7 +16,7 @@ export function describeResource(resource: Resource): string {
     case 'rule':
       return `rule from ${resource.from} lookup ${resource.table} priority ${resource.priority}${at(resource.place)}`;
     case 'sysctl':
-      return `sysctl ${resource.key.replaceAll('.', '-').replaceAll('/', '.')} = ${resource.value}${at(resource.place)}`;
+      return `sysctl ${sysctlName(resource.key)} = ${resource.value}${at(resource.place)}`;
     case 'isolate':
       return `isolate ${resource.subnet} on ${resource.bridge}`;
     case 'internal':
@@ -47,6 +47,11 @@ export function portRange(first: number, count: number): string {
 /** An address as it stands before a port: IPv6 in brackets (RFC 3986). */
 export function bracketed(address: string): string {
   return address.includes(':') ? `[${address}]` : address;
+}
+
+/** As sysctl(8) writes it: dots between the parts, a slash for a dot inside of one (VLAN links). */
+function sysctlName(path: string): string {
+  return path.replace(/[./]/g, (mark) => (mark === '/' ? '.' : '/'));
 }
 
 function at(place: Place): string {

@@ -150,6 +150,7 @@ export function openLedger(places: LedgerPlaces): Ledger {
   return {
     read: (look) => {
       if (isChanging) return look(viewOf(parts));
+      // Opening looked at both in this turn of the event loop, and so may have anything else that reads.
       networks.refresh();
       endpoints.refresh();
       try {

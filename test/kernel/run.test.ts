@@ -1,7 +1,7 @@
 /** `tsnet run` in the foreground: what the program sees, and what we see of the program. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -188,14 +188,15 @@ describe('how it ends', () => {
   });
 
   it('leaves a sandbox that gc removes once its program ends, when tsnet is killed', async () => {
-    const run = start(['run', '--name', 'web', '--network', 'none', '--', 'sh', '-c', 'echo ready $$; cat >/dev/null']);
-    await until(() => run.output().includes('ready'));
+    const end = path.join(host.dir, 'end');
+    const script = `echo ready $$; while [ ! -e ${end} ]; do sleep 0.02; done`;
+    const run = start(['run', '--name', 'web', '--network', 'none', '--', 'sh', '-c', script]);
     const status = (): Promise<string> => host.mustTsnet(['ps', '--format', '{{.Name}} {{.Status}}']);
-    await until(async () => (await status()).startsWith('web Up'));
+    await until(async () => (await status()).startsWith('web Up') && run.output().includes('ready'));
     process.kill(run.pid, 'SIGKILL');
     await once(run.child, 'exit');
     expect(await status()).toMatch(/^web Up/);
-    run.child.stdin?.end();
+    writeFileSync(end, '');
     const pid = Number(/ready (\d+)/.exec(run.output())?.[1]);
     await until(() => isGone(pid));
     expect(await host.mustTsnet(['gc'])).toContain('web');

@@ -22,14 +22,16 @@ interface Variable {
 type Place = Pick<Operand, 'at' | 'source'>;
 type Flow = 'on' | 'break' | 'continue';
 
-/** More than any terminal wants: a template that loops in loops over everything ends here. */
-const MAX_OUTPUT = 64 * 1024 * 1024;
+/** More than any person wants: a template that loops in loops over everything ends here. */
+const MAX_OUTPUT = 16 * 1024 * 1024;
+const MAX_ROUNDS = 1_000_000;
 
 /** @throws TsnetError INVALID */
 export function evaluate({ template, nodes, data, missingKeyIsError = false, inHeader = false }: Evaluation): string {
   const variables: Variable[] = [{ name: '$', value: data }];
   const output: string[] = [];
   let written = 0;
+  let totalRounds = 0;
   runList(nodes, data);
   return output.join('');
 
@@ -81,8 +83,10 @@ export function evaluate({ template, nodes, data, missingKeyIsError = false, inH
   function runRange(node: Extract<Node, { readonly kind: 'if' | 'with' | 'range' }>, dot: Value): Flow {
     const { pipeline, body, otherwise } = node;
     const scope = variables.length;
-    const entries = entriesOf(runPipeline({ ...pipeline, variables: [] }, dot), pipeline);
-    for (const [key, value] of entries) {
+    let rounds = 0;
+    for (const [key, value] of entriesOf(runPipeline({ ...pipeline, variables: [] }, dot), pipeline)) {
+      rounds += 1;
+      if (++totalRounds > MAX_ROUNDS) throw fault(pipeline, 'too many rounds');
       if (pipeline.variables.length === 1) setVariable(pipeline.variables[0], value, pipeline.declares);
       if (pipeline.variables.length === 2) {
         setVariable(pipeline.variables[0], key, pipeline.declares);
@@ -92,16 +96,15 @@ export function evaluate({ template, nodes, data, missingKeyIsError = false, inH
       variables.length = scope;
       if (flow === 'break') return 'on';
     }
-    return entries.length === 0 ? runList(otherwise, dot) : 'on';
+    return rounds === 0 ? runList(otherwise, dot) : 'on';
   }
 
-  function entriesOf(value: Value, pipeline: Pipeline): readonly (readonly [Value, Value])[] {
-    if (isList(value)) return value.map((each, index) => [index, each]);
-    if (value instanceof GoMap) return [...value.entries];
-    if (typeof value === 'number' && Number.isInteger(value))
-      return Array.from({ length: Math.max(0, value) }, (_, index) => [index, index]);
-    if (value === undefined || value === null) return [];
-    throw fault(pipeline, `range can't iterate over ${print(value)}`);
+  function* entriesOf(value: Value, pipeline: Pipeline): Generator<readonly [key: Value, value: Value]> {
+    if (isList(value)) yield* value.entries();
+    else if (value instanceof GoMap) yield* value.entries;
+    else if (typeof value === 'number' && Number.isInteger(value)) {
+      for (let index = 0; index < value; index++) yield [index, index];
+    } else if (value !== undefined && value !== null) throw fault(pipeline, `range can't iterate over ${print(value)}`);
   }
 
   function setVariable(name: string | undefined, value: Value, declares: boolean): void {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { firstOperand } from '../../../src/cli/program.ts';
 import { VERBS } from '../../../src/cli/verbs.ts';
 import { ERROR_STATUS, TsnetError, type ErrorCode } from '../../../src/model/error.ts';
+import { engineWithDockerNetworks } from './docker-networks.ts';
 import { makeFakeEngine } from './fake-engine.ts';
 import { tsnet } from './run-cli.ts';
 
@@ -163,9 +164,12 @@ describe('flags take Docker’s =true and =false', () => {
   });
 });
 
+/** Verbs that start or end processes. */
+const LAUNCHING = ['run', 'exec', 'stop', '__reap'];
+
 test('no arguments whatever end in anything but 0, 1, 2, 64 or 125, and errors are one line', async () => {
   const words = fc.constantFrom(
-    ...VERBS.filter(({ name }) => !['run', 'exec', 'stop', '__reap'].includes(name)).map(({ name }) => name),
+    ...VERBS.map(({ name }) => name),
     ...[
       '--format',
       '{{.Name}}',
@@ -201,7 +205,11 @@ test('no arguments whatever end in anything but 0, 1, 2, 64 or 125, and errors a
     fc.asyncProperty(
       fc.array(fc.oneof({ weight: 4, arbitrary: words }, fc.string({ maxLength: 8 })), { maxLength: 6 }),
       async (args) => {
-        const run = await tsnet(args.filter((word) => !['run', 'exec', 'stop', '__reap'].includes(word)));
+        const engine = engineWithDockerNetworks();
+        const run = await tsnet(
+          args.filter((word) => !LAUNCHING.includes(word)),
+          { engine },
+        );
         expect([0, 1, 2, 64, 125]).toContain(run.status);
         expect(run.stderr).not.toContain('bug:');
       },

@@ -103,6 +103,15 @@ describe('the next address', () => {
     expect(take(DEFAULT, leases)).toBe('172.17.0.4');
   });
 
+  test('wraps to the start when the end is reached', () => {
+    const pool: Pool = { subnet: '10.0.0.0/29', gateway: '10.0.0.1', aux: {} };
+    const leases = new NaiveLeases();
+    for (let count = 0; count < 5; count++) take(pool, leases);
+    for (const free of ['10.0.0.2', '10.0.0.4']) leases.release(parseAddress(free).value);
+    expect([take(pool, leases), take(pool, leases)]).toEqual(['10.0.0.2', '10.0.0.4']);
+    expect(codeOf(() => choose(pool, leases))).toBe('EXHAUSTED');
+  });
+
   test('tells the subnet length and the pool it came from', () => {
     const six: Pool = { subnet: 'fd00::/64', gateway: 'fd00::1', aux: {} };
     const chosen = chooseAddress({ network: 'web', pools: [DEFAULT, six], family: 6, leases: new NaiveLeases() });
@@ -133,18 +142,19 @@ describe('the next address', () => {
     );
   });
 
-  test('is never held or reserved, and a released one comes back last', () => {
-    const steps = fc.array(fc.record({ release: fc.boolean(), which: fc.nat() }), { maxLength: 120 });
+  test('is never held or reserved, and one in quarantine only when no other is left', () => {
+    const step = fc.record({ act: fc.constantFrom('lease', 'lease', 'rest', 'release'), which: fc.nat() });
+    const steps = fc.array(step, { maxLength: 120 });
     fc.assert(
       fc.property(smallPool, steps, (pool, many) => {
         const allowed = usable(pool);
         const leases = new NaiveLeases();
-        // Order in which addresses became free; what was never given is free since ever, in order.
-        for (const [time, { release, which }] of many.entries()) {
+        for (const [time, { act, which }] of many.entries()) {
           const held = [...leases.held].filter((value) => !leases.resting.some(({ address }) => address === value));
           const victim = held[which % Math.max(1, held.length)];
-          if (release && victim !== undefined) {
-            leases.rest(victim, time);
+          if (act !== 'lease' && victim !== undefined) {
+            if (act === 'rest') leases.rest(victim, time);
+            else leases.release(victim);
             continue;
           }
           if (held.length === allowed.size) {

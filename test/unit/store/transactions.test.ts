@@ -97,6 +97,17 @@ describe('two handles', () => {
     }
   });
 
+  test('see each other from the moment they are opened', () => {
+    const places = temporaryPlaces();
+    const a = open(places);
+    const b = open(places);
+    a.changeNetworks((change) => {
+      change.putNetwork(WEB);
+      change.putSandbox(sandbox('db'));
+    });
+    expect(b.read((view) => [view.networks().length, view.sandboxes().length])).toEqual([1, 1]);
+  });
+
   test('of one process keep the lock that tells others that the files are in use', () => {
     const places = temporaryPlaces();
     open(places);
@@ -166,7 +177,10 @@ describe('a crash between the two commits of one change', () => {
       networks.pairs.put(META.generation, count + 1);
     }, 'commit');
     expect(ledger.read((view) => view.networks())).toEqual([WEB]);
+    // Under the lock, where no other change can be: not even one of our own.
+    expect(() => ledger.read(() => ledger.change(() => undefined))).toThrow('being changed already');
     ledger.change(() => undefined);
+    expect(ledger.read(() => ledger.change(() => 'no lock'))).toBe('no lock');
     const endpoints = openEnvironment(path.join(places.execRoot, 'ledger', 'boot'), 'volatile');
     expect(endpoints.pairs.get(META.generation)).toBe(count + 1);
     ledger.changeNetworks((change) => {

@@ -1,0 +1,59 @@
+import { expect, test } from 'vitest';
+import { describeResource } from '../../../src/plan/describe.ts';
+import type { Resource } from '../../../src/plan/resource.ts';
+
+const sandbox = { sandbox: '1'.repeat(64) };
+const intent = { family: 4, bridge: 'tsnet0' } as const;
+const port = {
+  protocol: 'tcp',
+  hostAddress: '0.0.0.0',
+  hostPort: 8080,
+  containerPort: 80,
+  count: 1,
+  to: '172.17.0.2',
+} as const;
+
+const cases: [Resource, string][] = [
+  [{ kind: 'bridge', name: 'tsnet0', mtu: 1500, adopted: false, tag: 't' }, 'bridge tsnet0'],
+  [{ kind: 'bridge', name: 'br0', mtu: 1500, adopted: true, tag: 't' }, 'bridge br0 (not ours)'],
+  [{ kind: 'link-up', place: sandbox, link: 'lo' }, 'link lo up in sandbox'],
+  [{ kind: 'address', place: 'host', link: 'tsnet0', address: '172.17.0.1/16' }, 'address 172.17.0.1/16 on tsnet0'],
+  [
+    { kind: 'route', place: sandbox, family: 4, destination: '0.0.0.0/0', link: 'eth0', via: '172.17.0.1' },
+    'route 0.0.0.0/0 via 172.17.0.1 dev eth0 in sandbox',
+  ],
+  [
+    { kind: 'route', place: 'host', family: 4, destination: '10.0.0.0/8', link: 'eth0', table: 1001 },
+    'route 10.0.0.0/8 dev eth0 table 1001',
+  ],
+  [
+    { kind: 'sysctl', place: 'host', key: 'net/ipv4/conf/eth0.5/route_localnet', value: '1', mode: 'set' },
+    'sysctl net.ipv4.conf.eth0/5.route_localnet = 1',
+  ],
+  [{ ...intent, kind: 'icc', allow: false, internal: false }, 'icc drop IPv4 on tsnet0'],
+  [{ ...intent, kind: 'masquerade', subnet: '172.17.0.0/16' }, 'masquerade 172.17.0.0/16 not to tsnet0'],
+  [
+    { ...intent, kind: 'masquerade', subnet: '172.17.0.0/16', to: '192.0.2.1' },
+    'snat 172.17.0.0/16 not to tsnet0 as 192.0.2.1',
+  ],
+  [{ ...intent, ...port, kind: 'publish', mode: 'nat' }, 'publish tcp 0.0.0.0:8080 → 172.17.0.2:80'],
+  [
+    {
+      ...intent,
+      ...port,
+      kind: 'publish',
+      mode: 'nat',
+      family: 6,
+      protocol: 'udp',
+      hostAddress: '::',
+      to: 'fd00::2',
+      count: 3,
+    },
+    'publish udp [::]:8080-8082 → [fd00::2]:80-82',
+  ],
+  [{ ...intent, ...port, kind: 'publish', mode: 'routed' }, 'publish tcp 172.17.0.2:80 (routed)'],
+];
+
+test.each(cases)('%j', (resource, text) => {
+  expect(describeResource(resource)).toBe(text);
+});
