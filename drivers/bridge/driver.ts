@@ -83,6 +83,7 @@ function firewall(network: Network, settings: BridgeSettings): FirewallResource[
         trustedLinks: settings.trustedLinks,
         allowDirect: settings.allowDirect || mode(settings, family) !== 'nat',
         unprotected: mode(settings, family) === 'nat-unprotected',
+        icmp: mode(settings, family) === 'routed',
       },
       icc,
     ];
@@ -135,6 +136,8 @@ function publishIntents(settings: BridgeSettings, endpoint: Endpoint): PublishIn
         count,
         to: to.slice(0, to.indexOf('/')),
         mode: mode(settings, family) === 'routed' ? 'routed' : 'nat',
+        // Where container addresses may be reached from outside, a published port is open on them too.
+        direct: settings.allowDirect || settings.trustedLinks.length > 0,
       },
     ];
   });

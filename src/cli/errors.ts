@@ -31,6 +31,8 @@ export function errorLines(error: unknown, debug: boolean): string[] {
 
 function messageOf(error: unknown): string {
   if (error instanceof TsnetError || error instanceof UsageError) return error.message;
+  // The system refused something plain, such as writing to a full disk.
+  if (error instanceof Error && 'syscall' in error) return error.message;
   return `bug: ${error instanceof Error ? error.message : String(error)}; run again with --debug and report it`;
 }
 

@@ -3,7 +3,7 @@
  */
 
 /** The rules of one chain, in order, and how often each is there. */
-export interface SavedChain {
+interface SavedChain {
   readonly rules: readonly string[];
   readonly counts: ReadonlyMap<string, number>;
 }

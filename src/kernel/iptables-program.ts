@@ -20,7 +20,7 @@ export interface ProgramOutcome {
   readonly stderr: string;
 }
 
-export interface ProgramCall {
+interface ProgramCall {
   readonly file: string;
   readonly args: readonly string[];
   readonly input: string;

@@ -9,11 +9,12 @@ import type { Netns } from '../model/records.ts';
 import type { Kernel, Namespaces, Observation } from '../plan/kernel.ts';
 import { isFirewall, type FirewallResource, type LinkResource, type Plan } from '../plan/resource.ts';
 import { addressExecutor } from './address-executor.ts';
+import { bridgedFramesCrossFirewall } from './bridged-frames.ts';
 import { bridgeExecutor } from './bridge-executor.ts';
 import { forgetFlows } from './conntrack.ts';
 import type { Executors } from './executor.ts';
 import { readFacts, readSandboxFacts, readTaggedLinks } from './facts.ts';
-import type { FirewallExecutor } from './firewall-executor.ts';
+import { noFirewall, type FirewallExecutor } from './firewall-executor.ts';
 import { refused } from './kernel-refusal.ts';
 import { linkUpExecutor } from './link-up-executor.ts';
 import { ephemeralPorts, readListeners, socketHolder } from './listeners.ts';
@@ -37,7 +38,7 @@ export interface KernelOptions {
 export function openKernel({ firewall, onSysctlChanged }: KernelOptions): Kernel {
   const executors: Executors = {
     bridge: bridgeExecutor,
-    veth: vethExecutor,
+    veth: vethExecutor(() => firewall !== noFirewall && bridgedFramesCrossFirewall()),
     'link-up': linkUpExecutor,
     address: addressExecutor,
     route: routeExecutor,

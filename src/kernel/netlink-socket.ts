@@ -32,6 +32,9 @@ const TIMEOUT_MS = 10_000;
 /** Dumps of a table that changes while it is read are repeated this often. */
 const DUMP_ATTEMPTS = 16;
 
+/** What is used of npm netlink's raw socket; tests hand in their own. */
+export type RawSocket = Pick<RawNetlinkSocket, 'on' | 'send' | 'ref' | 'unref' | 'close'>;
+
 /** Requests that went out together; it ends when each has its outcome. */
 interface Exchange {
   readonly replies: readonly Buffer[][];
@@ -43,7 +46,7 @@ interface Exchange {
 }
 
 export class NetlinkSocket {
-  readonly #raw: RawNetlinkSocket;
+  readonly #raw: RawSocket;
   /** Sequence number → whose request it is, and its place in the exchange. */
   readonly #waiting = new Map<number, { readonly exchange: Exchange; readonly index: number }>();
   #sequence = 0;
@@ -51,8 +54,8 @@ export class NetlinkSocket {
   #lastDump: Promise<unknown> = Promise.resolve();
 
   /** Opens a socket in the namespace of the calling thread. Throws an error with the errno's `code`. */
-  constructor(protocol: NetlinkProtocol) {
-    this.#raw = openRaw(PROTOCOL_NUMBERS[protocol]);
+  constructor(protocol: NetlinkProtocol, open: (protocol: number) => RawSocket = openRaw) {
+    this.#raw = open(PROTOCOL_NUMBERS[protocol]);
     this.#raw.unref();
     this.#raw.on('message', (datagram, { port }) => {
       // Any process may send to our port; the kernel's is 0.

@@ -29,41 +29,48 @@ interface Pair {
   readonly fresh: boolean;
 }
 
-export const vethExecutor: Executor<'veth'> = {
-  async ensure(veths, scene) {
-    for (let at = 0; at < veths.length; at += PAIRS_AT_ONCE) {
-      await ensurePairs(veths.slice(at, at + PAIRS_AT_ONCE), scene);
-    }
-  },
+/** `rulesKeepApart`: asked each time, since an administrator may switch it at any moment (see bridged-frames.ts). */
+export function vethExecutor(rulesKeepApart: () => boolean): Executor<'veth'> {
+  const asPort = (veth: VethResource): VethResource =>
+    veth.isolated && rulesKeepApart() ? { ...veth, isolated: false } : veth;
+  return {
+    async ensure(wanted, scene) {
+      const veths = wanted.map(asPort);
+      for (let at = 0; at < veths.length; at += PAIRS_AT_ONCE) {
+        await ensurePairs(veths.slice(at, at + PAIRS_AT_ONCE), scene);
+      }
+    },
 
-  async remove(veths, scene) {
-    const links = await findLinks(
-      scene,
-      'host',
-      veths.map(({ host }) => host),
-    );
-    const steps = veths.flatMap((veth, index): Step[] => {
-      const link = links[index];
-      if (link === undefined || !isOurs(link, ownMark(veth))) return [];
-      return [{ attempt: `delete veth ${veth.host}`, request: deleteLink(link.index) }];
-    });
-    return tryAll(scene.host, steps, ['ENODEV']);
-  },
+    async remove(veths, scene) {
+      const links = await findLinks(
+        scene,
+        'host',
+        veths.map(({ host }) => host),
+      );
+      const steps = veths.flatMap((veth, index): Step[] => {
+        const link = links[index];
+        if (link === undefined || !isOurs(link, ownMark(veth))) return [];
+        return [{ attempt: `delete veth ${veth.host}`, request: deleteLink(link.index) }];
+      });
+      return tryAll(scene.host, steps, ['ENODEV']);
+    },
 
-  async observe(veths, scene) {
-    const masters = await scene.linkIndices('host', mastersOf(veths));
-    const links = await findLinks(
-      scene,
-      'host',
-      veths.map(({ host }) => host),
-    );
-    const observations: Observation[] = [];
-    for (const [index, resource] of veths.entries()) {
-      observations.push(await observeOne(resource, links[index], masters, scene));
-    }
-    return observations;
-  },
-};
+    async observe(veths, scene) {
+      const masters = await scene.linkIndices('host', mastersOf(veths));
+      const links = await findLinks(
+        scene,
+        'host',
+        veths.map(({ host }) => host),
+      );
+      const observations: Observation[] = [];
+      for (const [index, resource] of veths.entries()) {
+        const observation = await observeOne(asPort(resource), links[index], masters, scene);
+        observations.push({ ...observation, resource });
+      }
+      return observations;
+    },
+  };
+}
 
 async function observeOne(
   resource: VethResource,

@@ -36,7 +36,10 @@ export interface VethResource {
   readonly mac: string;
   /** The bridge may send a frame back out of the port it came in by (IFLA_BRPORT_MODE); published ports reach their own container so. */
   readonly hairpin: boolean;
-  /** Frames between isolated ports are dropped by the bridge (IFLA_BRPORT_ISOLATED): `icc=false`. */
+  /**
+   * Kept apart from other isolated ports (`icc=false`): by the bridge (IFLA_BRPORT_ISOLATED), or, where bridged frames cross
+   * iptables, by the network's `icc` intent.
+   */
   readonly isolated: boolean;
   /** Interface alias of the host's end: `tsnet:<endpoint id>`. */
   readonly tag: string;

@@ -6,6 +6,10 @@
  * LMDB is told the truth about where we are: `overlappingSync` off (a commit is on disk when it returns, unless the
  * environment is volatile), and a fresh read transaction whenever a view is made, because lmdb-js otherwise keeps one
  * snapshot for a whole turn of the event loop.
+ *
+ * Opening an environment must not happen while another process commits to it: LMDB 0.9.90 sets the shared number of the last
+ * transaction at every open (mdb_env_open2), to what it read a moment before, and the next writer would then write over the
+ * commit in between. Whoever opens holds the gate (`ledger.ts`).
  */
 import { ABORT, open, type RootDatabase } from 'lmdb';
 import { prepareFiles } from './environment-files.ts';
@@ -30,7 +34,7 @@ const MAP_BYTES = 4 * 2 ** 30;
 const MOST_READERS = 2048;
 
 /**
- * Opens the environment in a directory, which is made if it is not there.
+ * Opens the environment in a directory, which is made if it is not there. lmdb-js frees the slots of dead readers on the way.
  *
  * @param persistence `durable`: a commit survives a power cut. `volatile`: it survives the process.
  * @throws TsnetError LEDGER or PERMISSION
@@ -49,8 +53,6 @@ export function openEnvironment(directory: string, persistence: 'durable' | 'vol
       overlappingSync: false,
       ...{ permissionsMode: 0o600 },
     });
-    // Slots of readers that died would pin the pages that they read.
-    database.readerCheck();
   } catch (error) {
     throw ledgerError('open', directory, error);
   }

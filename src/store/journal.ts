@@ -8,7 +8,7 @@ export interface Journal {
   /** Whether anything was written. */
   readonly isTouched: () => boolean;
   /** Writes everything back as it was. */
-  restore(): void;
+  readonly restore: () => void;
 }
 
 export function journal(pairs: KeyValues): Journal {

@@ -1,16 +1,18 @@
 /**
- * The ledger: two LMDB environments, one contract.
+ * The ledger: two LMDB environments behind a gate, one contract.
  *
  * Networks live under data-root and survive everything. Sandboxes, endpoints, leases and ports live under exec-root, in a
  * directory named after the boot id: what the kernel forgot at a reboot is never even opened again, which also means that
  * a file that was written without syncing is never read after a power cut.
  *
- * The mutex of the endpoints' environment is the one lock. `change` takes it and reads the networks as they are under it;
- * `changeNetworks` takes it first and the networks' own inside. So nobody attaches to a network while somebody who found
- * it empty marks it for removal. Both environments carry a generation, counted up by every change of networks: a reader that
- * finds two equal ones has two matching snapshots; one that does not asks again under the lock.
+ * The gate is a third environment that never holds anything: its mutex is the one lock. Changes are made in it, and
+ * environments are opened in it (`environment.ts` says why); its own opening is safe because nothing is ever committed to it.
+ * So nobody attaches to a network while somebody who found it empty marks it for removal.
+ *
+ * Both environments carry a generation, counted up by every change of networks: a reader that finds two equal ones has two
+ * matching snapshots; one that does not asks again behind the gate.
  */
-import { readdirSync, readFileSync, rmSync, existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { TsnetError } from '../model/error.ts';
 import { randomId } from '../model/ids.ts';
@@ -30,8 +32,8 @@ export interface LedgerPlaces {
   readonly bootId?: string;
 }
 
-/** Both environments, and the change being made. */
 interface Store {
+  readonly gate: Environment;
   readonly networks: Environment;
   readonly endpoints: Environment;
 }
@@ -71,50 +73,49 @@ function bootDirectory({ execRoot, bootId }: LedgerPlaces): string {
 }
 
 function openStore(places: LedgerPlaces): Store {
-  const networksAt = path.join(places.dataRoot, 'ledger');
-  const networks = openEnvironment(networksAt, 'durable');
-  checkLayout(networks, networksAt, () => {
-    networks.pairs.put(META.installation, randomId());
-  });
-  const endpointsAt = bootDirectory(places);
-  const endpoints = openEnvironment(endpointsAt, 'volatile');
-  checkLayout(endpoints, endpointsAt, () => {
-    networks.refresh();
-    endpoints.pairs.put(META.generation, generation(networks));
-  });
-  return { networks, endpoints };
+  const boot = bootDirectory(places);
+  const gate = openEnvironment(path.join(boot, 'gate'), 'volatile');
+  return gate.transact(() => {
+    const networksAt = path.join(places.dataRoot, 'ledger');
+    const networks = openEnvironment(networksAt, 'durable');
+    checkLayout(networks, networksAt, () => {
+      networks.pairs.put(META.installation, randomId());
+    });
+    const endpointsAt = path.join(boot, 'endpoints');
+    const endpoints = openEnvironment(endpointsAt, 'volatile');
+    checkLayout(endpoints, endpointsAt, () => {
+      networks.refresh();
+      endpoints.pairs.put(META.generation, generation(networks));
+    });
+    return { gate, networks, endpoints };
+  }, 'abort');
 }
 
-/** Takes back what the networks' environment committed before the endpoints' could not. */
-function takeBack({ networks }: Store, written: Journal, count: number): void {
-  networks.transact(() => {
-    // Somebody who changed networks since then saw ours as true.
-    if (generation(networks) === count) written.restore();
-  }, 'commit');
-}
-
-function changeBoth<T>(store: Store, make: (written: Journal) => T, end: 'commit' | 'abort'): T {
-  const { networks, endpoints } = store;
-  let committed: { readonly written: Journal; readonly count: number } | undefined;
+/**
+ * Changes both: the networks' transaction inside the endpoints'. If the outer commit fails (a full disk) after the inner one
+ * succeeded, the inner one is taken back; the gate is still shut, so nobody has built on it.
+ */
+function changeBoth<T>({ networks, endpoints }: Store, make: (written: Journal) => T, end: 'commit' | 'abort'): T {
+  let committed: Journal | undefined;
   try {
     return endpoints.transact(() => {
       const written = journal(networks.pairs);
-      const count = generation(networks) + 1;
       const result = networks.transact(() => {
         const made = make(written);
         if (written.isTouched()) {
+          const count = generation(networks) + 1;
           written.pairs.put(META.generation, count);
           endpoints.pairs.put(META.generation, count);
         }
         return made;
       }, end);
-      if (end === 'commit' && written.isTouched()) committed = { written, count };
+      if (end === 'commit' && written.isTouched()) committed = written;
       return result;
     }, end);
   } catch (error) {
     if (committed === undefined) throw error;
     try {
-      takeBack(store, committed.written, committed.count);
+      networks.transact(committed.restore, 'commit');
     } catch (second) {
       throw new TsnetError('LEDGER', 'change networks: half of the change was written; run `tsnet repair`', {
         cause: new AggregateError([error, second]),
@@ -130,20 +131,24 @@ function changeBoth<T>(store: Store, make: (written: Journal) => T, end: 'commit
  */
 export function openLedger(places: LedgerPlaces): Ledger {
   const store = openStore(places);
-  const { networks, endpoints } = store;
+  const { gate, networks, endpoints } = store;
   const parts = { networks: networks.pairs, endpoints: endpoints.pairs };
   let isChanging = false;
 
-  /** A change within a change would wait for itself. */
-  const alone = <T>(change: () => T): T => {
+  /** Nobody else on this host changes anything meanwhile. A change within a change would wait for itself. */
+  const alone = <T>(work: () => T): T => {
     if (isChanging) throw new TsnetError('INTERNAL', 'the ledger is being changed already by this process');
     isChanging = true;
-    networks.refresh();
     try {
-      return change();
+      return gate.transact(() => {
+        networks.refresh();
+        endpoints.refresh();
+        return work();
+      }, 'abort');
     } finally {
       isChanging = false;
       networks.refresh();
+      endpoints.refresh();
     }
   };
 
@@ -159,8 +164,8 @@ export function openLedger(places: LedgerPlaces): Ledger {
         networks.refresh();
         endpoints.refresh();
       }
-      // Between the two commits of a change, or after a crash between them: under the lock there is no between.
-      return alone(() => endpoints.transact(() => look(viewOf(parts)), 'abort'));
+      // Between the two commits of a change, or after a crash between them: behind the gate there is no between.
+      return alone(() => look(viewOf(parts)));
     },
     change: (make) =>
       alone(() =>
@@ -177,6 +182,7 @@ export function openLedger(places: LedgerPlaces): Ledger {
     close: async () => {
       await endpoints.close();
       await networks.close();
+      await gate.close();
     },
   };
 }

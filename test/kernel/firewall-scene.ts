@@ -37,7 +37,7 @@ export async function savedRules(host: Host, variant: Variant): Promise<string[]
   return text.split('\n').filter((line) => line.startsWith('-A'));
 }
 
-export type Protocol = 'tcp' | 'udp';
+type Protocol = 'tcp' | 'udp';
 
 /** A party that listens and dials. */
 export interface Party {
@@ -51,7 +51,7 @@ export interface Party {
   heard(port: number): Promise<number>;
 }
 
-export function party(ns: Namespace, name: string): Party {
+function party(ns: Namespace, name: string): Party {
   const child = ns.start(process.execPath, [AGENT], { env: { NODE_EXTRA_CA_CERTS: '' } });
   const waiting = new Map<number, (said: string | number) => void>();
   let last = 0;

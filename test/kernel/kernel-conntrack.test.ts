@@ -3,8 +3,9 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { must, until } from '../support/lab.ts';
 import { Stage } from './kernel-stage.ts';
 
-// Packets to 127.0.0.1:5300 and 5301 are redirected to a server on 5399, as a published port would be: original
-// destination port and the port that replies come from differ.
+// Packets to 127.0.0.1:5300 and 5301 are led to a server on 127.0.0.5:5399, as to a published port: replies come from
+// another address and port than packets went to.
+const SERVER = '127.0.0.5';
 const PORTS = [5300, 5301] as const;
 let stage: Stage;
 let sockets: Socket[] = [];
@@ -16,7 +17,7 @@ beforeEach(async () => {
   server.on('message', (message, { port, address }) => {
     server.send(message, port, address);
   });
-  await new Promise<void>((resolve) => server.bind(5399, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.bind(5399, SERVER, resolve));
   for (const port of PORTS) {
     await must('iptables', [
       '-t',
@@ -28,9 +29,9 @@ beforeEach(async () => {
       '--dport',
       String(port),
       '-j',
-      'REDIRECT',
-      '--to-ports',
-      '5399',
+      'DNAT',
+      '--to',
+      `${SERVER}:5399`,
     ]);
   }
   for (const port of PORTS) await talk(port);
@@ -69,8 +70,8 @@ test('a range of ports is inclusive', async () => {
   expect(await tracked()).toEqual([]);
 });
 
-test('flows of an address are forgotten in both directions', async () => {
-  await stage.kernel.forgetFlows([{ family: 4, address: '127.0.0.1' }]);
+test.each(['127.0.0.1', SERVER])('flows that %s began or answers are forgotten', async (address) => {
+  await stage.kernel.forgetFlows([{ family: 4, address }]);
   expect(await tracked()).toEqual([]);
 });
 

@@ -30,6 +30,7 @@ test('facts tell unicast routes of all tables, without defaults, local, multicas
     ['10.46.0.0/16', 'dev', BRIDGE, 'table', '1234'],
     ['default', 'dev', BRIDGE, 'table', '1234'],
     ['unreachable', '10.47.0.0/16'],
+    ['10.49.0.0/16', 'dev', BRIDGE, 'table', 'local'],
     ['10.48.0.0/16', 'nexthop', 'dev', BRIDGE, 'nexthop', 'dev', veth.host],
     ['fd45::/64', 'dev', BRIDGE],
     ['default', 'dev', BRIDGE, 'metric', '5'],

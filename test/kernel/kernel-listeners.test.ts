@@ -63,7 +63,9 @@ test('a UDP socket with a peer holds no port for others', async () => {
   closers.push(() => socket.close());
   await new Promise<void>((resolve) => socket.bind(8106, '127.0.0.1', resolve));
   expect(await on(8106, 'udp')).toEqual(['127.0.0.1']);
-  await new Promise<void>((resolve) => socket.connect(9, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => {
+    socket.connect(9, '127.0.0.1', resolve);
+  });
   expect(await on(8106, 'udp')).toEqual([]);
 });
 

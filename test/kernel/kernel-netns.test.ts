@@ -112,7 +112,11 @@ describe('who lives in a namespace', () => {
 
     // A shell that never waits leaves its child a zombie.
     const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
-    const printed = await new Promise<string>((resolve) => parent.stdout.once('data', (data) => resolve(String(data))));
+    const printed = await new Promise<string>((resolve) =>
+      parent.stdout.once('data', (data) => {
+        resolve(String(data));
+      }),
+    );
     const zombie = await until(() => {
       const stat = readFileSync(`/proc/${printed.trim()}/stat`, 'utf8');
       return stat.includes(') Z ') ? stage.kernel.processIdentity(Number(printed)) : undefined;

@@ -1,7 +1,8 @@
+import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { noFirewall, type FirewallExecutor } from '../../src/kernel/firewall-executor.ts';
 import type { FirewallResource, Plan } from '../../src/plan/resource.ts';
-import { must } from '../support/lab.ts';
+import { must, until } from '../support/lab.ts';
 import { bridge, BRIDGE, hasLink, PLACE, Stage, veth } from './kernel-stage.ts';
 
 const calls: string[] = [];
@@ -71,6 +72,26 @@ describe('a plan', () => {
 });
 
 describe('a removal', () => {
+  test('goes backwards: what was made last goes first', async () => {
+    await stage.ensure(plan);
+    const monitor = spawn('ip', ['-o', 'monitor', 'link'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let seen = '';
+    monitor.stdout.on('data', (data) => (seen += String(data)));
+    // The monitor listens when it tells of a change.
+    await until(async () => {
+      await must('ip', ['link', 'set', BRIDGE, 'txqueuelen', '999']);
+      await must('ip', ['link', 'set', BRIDGE, 'txqueuelen', '1000']);
+      return seen !== '';
+    });
+    await stage.remove(plan);
+    const deleted = await until(() => {
+      const links = [...seen.matchAll(/^Deleted \d+: (\w+).* link\//gm)].map(([, name]) => name);
+      return links.includes(BRIDGE) && links.includes(veth.host) && links;
+    });
+    monitor.kill('SIGKILL');
+    expect(deleted.indexOf(veth.host)).toBeLessThan(deleted.indexOf(BRIDGE));
+  });
+
   test('goes on after failures and tells them all', async () => {
     await stage.ensure(plan);
     refuses = true;

@@ -143,6 +143,15 @@ describe('a veth pair that cannot be', () => {
     expect(await hasLink(veth.host)).toBe(false);
   });
 
+  test("never takes somebody else's link in the sandbox for its peer", async () => {
+    await stage.ensure([veth]);
+    await stage.sandbox.must('ip', ['link', 'set', 'eth0', 'down', 'name', 'moved']);
+    await stage.sandbox.must('ip', ['link', 'add', 'eth0', 'mtu', '1300', 'type', 'veth', 'peer', 'name', 'x']);
+    expect(await stage.states([veth])).toEqual(['eth0 in the sandbox is not the other end of tskveth0']);
+    await expect(stage.ensure([veth])).rejects.toMatchObject({ code: 'CONFLICT' });
+    expect(await ipLink('eth0', stage.sandbox)).toMatchObject({ mtu: 1300 });
+  });
+
   test('names the bridge that is missing, and can be undone', async () => {
     await expect(stage.ensure([{ ...veth, master: 'tsknone' }])).rejects.toThrow(
       /bridge tsknone: there is no such link/,

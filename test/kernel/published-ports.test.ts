@@ -183,15 +183,20 @@ describe('isolation', () => {
     expect((await a.run('ping', ['-c', '1', '-W', '1', '192.168.50.9'])).status).not.toBe(0);
   });
 
-  it('keeps containers apart on a network with icc=false, while their published ports stay reachable', async () => {
-    await host.mustTsnet(['create', '-o', 'com.docker.network.bridge.enable_icc=false', 'apart']);
-    const [web, b] = [await server('apart', ['8080:80']), lab.namespace('b')];
-    await host.mustTsnet(['connect', 'apart', b.path]);
-    expect(await ask(b, 'http://172.18.0.2/')).toBe('');
-    expect(await ask(b, 'http://192.168.50.1:8080/')).toMatch(/you are/);
-    expect(await ask(client, 'http://192.168.50.1:8080/')).toBe('you are 192.168.50.9');
-    expect(await ask(web, 'http://192.168.50.1:8080/')).toMatch(/you are/);
-  });
+  it.each([0, 1])(
+    'keeps containers apart with icc=false, their published ports reachable, with bridge-nf-call-iptables %i',
+    async (crossing) => {
+      for (const family of ['ip', 'ip6'])
+        await host.must('sysctl', ['-qw', `net.bridge.bridge-nf-call-${family}tables=${crossing}`]);
+      await host.mustTsnet(['create', '-o', 'com.docker.network.bridge.enable_icc=false', 'apart']);
+      const [web, b] = [await server('apart', ['8080:80']), lab.namespace('b')];
+      await host.mustTsnet(['connect', 'apart', b.path]);
+      expect(await ask(b, 'http://172.18.0.2/')).toBe('');
+      expect(await ask(b, 'http://192.168.50.1:8080/')).toMatch(/you are/);
+      expect(await ask(client, 'http://192.168.50.1:8080/')).toBe('you are 192.168.50.9');
+      expect(await ask(web, 'http://192.168.50.1:8080/')).toMatch(/you are/);
+    },
+  );
 
   it("leaves the administrator's chain and everybody else's rules alone", async () => {
     await host.must('iptables', ['-A', 'FORWARD', '-s', '10.66.0.0/16', '-j', 'ACCEPT']);

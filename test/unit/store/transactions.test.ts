@@ -177,11 +177,11 @@ describe('a crash between the two commits of one change', () => {
       networks.pairs.put(META.generation, count + 1);
     }, 'commit');
     expect(ledger.read((view) => view.networks())).toEqual([WEB]);
-    // Under the lock, where no other change can be: not even one of our own.
-    expect(() => ledger.read(() => ledger.change(() => undefined))).toThrow('being changed already');
+    // Behind the gate, where no other change can be: not even one of our own.
+    expect(() => { ledger.read(() => { ledger.change(() => undefined); }); }).toThrow('being changed already');
     ledger.change(() => undefined);
-    expect(ledger.read(() => ledger.change(() => 'no lock'))).toBe('no lock');
-    const endpoints = openEnvironment(path.join(places.execRoot, 'ledger', 'boot'), 'volatile');
+    expect(ledger.read(() => ledger.change(() => 'no gate'))).toBe('no gate');
+    const endpoints = openEnvironment(path.join(places.execRoot, 'ledger', 'boot', 'endpoints'), 'volatile');
     expect(endpoints.pairs.get(META.generation)).toBe(count + 1);
     ledger.changeNetworks((change) => {
       change.deleteNetwork(WEB.id);
