@@ -6,6 +6,8 @@ import { build } from 'esbuild';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
+import { slimCommander } from './src/cli/slim-commander.js';
+import { compiledSchema } from './src/config/compile-schema.js';
 
 const root = import.meta.dirname;
 const version = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
@@ -99,7 +101,7 @@ await build({
     'import.meta.dirname': '__dirname',
     TSNET_VERSION: JSON.stringify(version),
   },
-  plugins: [ownScopes, nativeModules],
+  plugins: [compiledSchema(), slimCommander(), ownScopes, nativeModules],
 });
 // The package is ESM; the bundles are not.
 writeFileSync(path.join(fresh, 'package.json'), '{ "type": "commonjs" }\n');

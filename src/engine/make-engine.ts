@@ -1,66 +1,88 @@
-/** Puts the use cases together. */
+/**
+ * Puts the use cases together.
+ *
+ * What only reads the ledger is answered from the ledger; a change opens the kernel and loads its use case at its first call.
+ * So `tsnet ls` starts without netlink, libc and the rules of address allocation.
+ */
+import type { Config } from '../model/config.ts';
+import type { Ledger } from '../model/ledger.ts';
 import type { EngineContext } from './context.ts';
-import { connect } from './connect.ts';
-import { createNetwork } from './create-network.ts';
-import { ensurePredefined } from './predefined.ts';
-import { diff, repair } from './diff.ts';
-import { disconnect } from './disconnect.ts';
 import { dockerNetwork } from './docker-network.ts';
 import type { Engine } from './engine.ts';
-import { gc } from './gc.ts';
-import { info } from './info.ts';
-import { listPorts } from './list-ports.ts';
 import { selectNetworks } from './list-networks.ts';
+import { listPorts } from './list-ports.ts';
 import { findNetwork } from './lookup.ts';
-import { pruneNetworks } from './prune-networks.ts';
-import { publish, unpublish } from './publish.ts';
-import { removeNetwork } from './remove-network.ts';
-import { adoptProcess, createSandbox, inspectSandbox, listSandboxes, removeSandbox } from './sandboxes.ts';
+import { predefinedState } from './predefined-state.ts';
 
-export function makeEngine(context: EngineContext): Engine {
-  const { ledger, kernel } = context;
+export interface EngineParts {
+  readonly ledger: Ledger;
+  readonly config: Config;
+  /** Opens the kernel and everything else that a change needs. Called once, at the first need. */
+  readonly openContext: () => Promise<EngineContext>;
+}
+
+export function makeEngine({ ledger, config, openContext }: EngineParts): Engine {
+  let opened: Promise<EngineContext> | undefined;
+  const context = (): Promise<EngineContext> => (opened ??= openContext());
+
   /** The predefined networks are there before anything else is done or shown. */
-  const ready = async <T>(work: () => T | Promise<T>): Promise<T> => {
-    await ensurePredefined(context);
-    return work();
+  const ready = async (): Promise<void> => {
+    const state = predefinedState(ledger, config);
+    if (state.complete && !state.stale) return;
+    const { renewPredefined } = await import('./predefined.ts');
+    await renewPredefined(await context(), state);
   };
+  const reading = async <T>(look: () => T): Promise<T> => {
+    await ready();
+    return look();
+  };
+  const acting = async <M, T>(
+    module: Promise<M>,
+    work: (use: M, context: EngineContext) => T | Promise<T>,
+  ): Promise<T> => {
+    await ready();
+    return work(await module, await context());
+  };
+
   return {
-    createNetwork: (request) => ready(() => createNetwork(context, request)),
-    removeNetwork: (request) => ready(() => removeNetwork(context, request)),
-    pruneNetworks: (request) => ready(() => pruneNetworks(context, request)),
-    listNetworks: (filters) => ready(() => ledger.read((view) => selectNetworks(view, filters))),
+    createNetwork: (request) => acting(import('./create-network.ts'), (use, on) => use.createNetwork(on, request)),
+    removeNetwork: (request) => acting(import('./remove-network.ts'), (use, on) => use.removeNetwork(on, request)),
+    pruneNetworks: (request) => acting(import('./prune-networks.ts'), (use, on) => use.pruneNetworks(on, request)),
+    listNetworks: (filters) => reading(() => ledger.read((view) => selectNetworks(view, filters))),
     inspectNetwork: (reference) =>
-      ready(() =>
+      reading(() =>
         ledger.read((view) => {
           const network = findNetwork(view, reference);
+          const endpoints = view.endpointsOfNetwork(network.id);
           return dockerNetwork(
             network,
-            view
-              .endpointsOfNetwork(network.id)
-              .map((endpoint) => ({ endpoint, sandbox: view.sandbox(endpoint.sandboxId) })),
+            endpoints.map((endpoint) => ({ endpoint, sandbox: view.sandbox(endpoint.sandboxId) })),
           );
         }),
       ),
-    connect: (request) => ready(() => connect(context, request)),
-    disconnect: (request) => ready(() => disconnect(context, request)),
-    publish: (request) => ready(() => publish(context, request)),
-    unpublish: (request) => ready(() => unpublish(context, request)),
-    createSandbox: (request) => ready(() => createSandbox(context, request)),
-    adoptProcess: async (sandboxId, pid) => {
-      adoptProcess(context, sandboxId, pid);
-      return Promise.resolve();
-    },
-    removeSandbox: (reference) => ready(() => removeSandbox(context, reference)),
-    listSandboxes: () => listSandboxes(context),
-    inspectSandbox: (reference) => Promise.resolve().then(() => inspectSandbox(context, reference)),
-    listPorts: (container) => Promise.resolve().then(() => listPorts(context, container)),
-    listLeases: (network) => ready(() => ledger.read((view) => view.leases(findNetwork(view, network).id))),
-    diff: () => ready(() => diff(context)),
-    repair: (request) => ready(() => repair(context, request)),
-    gc: (request) => ready(() => gc(context, request)),
-    info: () => ready(() => info(context)),
+
+    connect: (request) => acting(import('./connect.ts'), (use, on) => use.connect(on, request)),
+    disconnect: (request) => acting(import('./disconnect.ts'), (use, on) => use.disconnect(on, request)),
+    publish: (request) => acting(import('./publish.ts'), (use, on) => use.publish(on, request)),
+    unpublish: (request) => acting(import('./publish.ts'), (use, on) => use.unpublish(on, request)),
+
+    createSandbox: (request) => acting(import('./sandboxes.ts'), (use, on) => use.createSandbox(on, request)),
+    adoptProcess: (sandboxId, pid) =>
+      acting(import('./sandboxes.ts'), (use, on) => {
+        use.adoptProcess(on, sandboxId, pid);
+      }),
+    removeSandbox: (reference) => acting(import('./sandboxes.ts'), (use, on) => use.removeSandbox(on, reference)),
+    listSandboxes: () => acting(import('./sandboxes.ts'), (use, on) => use.listSandboxes(on)),
+    inspectSandbox: (reference) => acting(import('./sandboxes.ts'), (use, on) => use.inspectSandbox(on, reference)),
+    listPorts: (container) => reading(() => ledger.read((view) => listPorts(view, container))),
+    listLeases: (network) => reading(() => ledger.read((view) => view.leases(findNetwork(view, network).id))),
+
+    diff: () => acting(import('./diff.ts'), (use, on) => use.diff(on)),
+    repair: (request) => acting(import('./diff.ts'), (use, on) => use.repair(on, request)),
+    gc: (request) => acting(import('./gc.ts'), (use, on) => use.gc(on, request)),
+    info: () => acting(import('./info.ts'), (use, on) => use.info(on)),
     close: async () => {
-      await kernel.close();
+      if (opened !== undefined) await (await opened).kernel.close();
       await ledger.close();
     },
   };

@@ -4,11 +4,9 @@
  * The default network follows daemon.json: when the keys that it was made from have changed and no container is on it, it is
  * made anew; until then the old one stays and `connect` says so.
  */
-import { createHash } from 'node:crypto';
 import { familyOf, formatAddress, networkOf, parseInterface, withoutLength } from '../model/address.ts';
 import { TsnetError } from '../model/error.ts';
 import { randomId, timestamp } from '../model/ids.ts';
-import type { Config } from '../model/config.ts';
 import type { LedgerView } from '../model/ledger.ts';
 import type { Network, Pool } from '../model/records.ts';
 import type { Facts } from '../plan/kernel.ts';
@@ -17,36 +15,19 @@ import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
 import { ulaPool } from '../ipam/ula.ts';
 import { driverNamed, type EngineContext } from './context.ts';
 import { driverDefaults, installationSeed } from './create-network.ts';
+import type { PredefinedState } from './predefined-state.ts';
 import { takeDown } from './realize.ts';
 
 /** Docker calls the driver of the network "none" so. */
 const NULL_DRIVER = 'null';
 
-function fingerprint(config: Config): string {
-  const keys = [
-    config.bridge, config.bip, config.bip6, config.fixedCidr, config.fixedCidrV6, config.defaultGateway,
-    config.defaultGatewayV6, config.ipv6, config.mtu, config.icc, config.ipMasq, config.ip, config.ipForward,
-    config.allowDirectRouting, config.defaultNetworkOpts['bridge'],
-  ]; // prettier-ignore
-  return createHash('sha256').update(JSON.stringify(keys)).digest('hex').slice(0, 16);
-}
-
-/** Makes sure that the predefined networks are on record and as daemon.json wants them. One ledger read when they are. */
-export async function ensurePredefined(context: EngineContext): Promise<void> {
-  const { ledger, config } = context;
-  const wanted = fingerprint(config);
-  const { complete, stale } = ledger.read((view) => {
-    const bridge = view.networkByName('bridge');
-    return {
-      complete: view.networkByName('none') !== undefined && view.networkByName('host') !== undefined,
-      stale:
-        config.bridge === 'none'
-          ? bridge !== undefined && !view.hasEndpoints(bridge.id)
-          : bridge?.configuredBy !== wanted && (bridge === undefined || !view.hasEndpoints(bridge.id)),
-    };
-  });
+/** Makes what {@link predefinedState} found missing or out of date. */
+export async function renewPredefined(
+  context: EngineContext,
+  { complete, stale, wanted }: PredefinedState,
+): Promise<void> {
   if (!complete) {
-    ledger.changeNetworks((change) => {
+    context.ledger.changeNetworks((change) => {
       for (const [name, driver] of [
         ['host', 'host'],
         ['none', NULL_DRIVER],

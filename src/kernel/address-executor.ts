@@ -5,7 +5,7 @@ import type { Observation } from '../plan/kernel.ts';
 import type { AddressResource, Place } from '../plan/resource.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Family } from '../model/records.ts';
-import { addressText, parsePrefix } from './address-bytes.ts';
+import { addressText, prefixBytes, type PrefixBytes } from './address-bytes.ts';
 import { addAddress, deleteAddress, dumpAddresses, parseAddress, type LinkAddress } from './address-message.ts';
 import { byPlace, type Executor } from './executor.ts';
 import { refused } from './kernel-refusal.ts';
@@ -32,7 +32,7 @@ export const addressExecutor: Executor<'address'> = {
         const index = indices.get(resource.link);
         if (index === undefined) return [];
         const attempt = `delete address ${resource.address} of ${resource.link} in ${scene.describe(place)}`;
-        return [{ attempt, request: deleteAddress(index, parsePrefix(resource.address)) }];
+        return [{ attempt, request: deleteAddress(index, prefixBytes(resource.address)) }];
       });
       failures.push(...(await tryAll(socket, steps, ['EADDRNOTAVAIL', 'ENODEV'])));
     }
@@ -65,7 +65,7 @@ async function ensureIn(place: Place, addresses: readonly AddressResource[], sce
     const attempt = `add address ${address} to ${link} in ${scene.describe(place)}`;
     const index = indices.get(link);
     if (index === undefined) throw new TsnetError('KERNEL', `cannot ${attempt}: there is no such link`);
-    return { attempt, index, prefix: parsePrefix(address) };
+    return { attempt, index, prefix: prefixBytes(address) };
   });
   const outcomes = await socket.batch(wanted.map(({ index, prefix }) => addAddress(index, prefix)));
   for (const [position, { refusal }] of outcomes.entries()) {
@@ -79,7 +79,7 @@ async function ensureIn(place: Place, addresses: readonly AddressResource[], sce
 
 async function correctLength(
   socket: NetlinkSocket,
-  { attempt, index, prefix }: { attempt: string; index: number; prefix: ReturnType<typeof parsePrefix> },
+  { attempt, index, prefix }: { attempt: string; index: number; prefix: PrefixBytes },
 ): Promise<void> {
   const text = addressText(prefix.bytes);
   const wrong = (await addressesOf(socket, 6, index)).filter(
@@ -103,13 +103,13 @@ async function snapshotOf(
   link: number,
   scene: Scene,
 ): Promise<readonly LinkAddress[]> {
-  const { family } = parsePrefix(address);
+  const { family } = prefixBytes(address);
   const socket = await scene.socket(place);
   return scene.snapshot(place, `addresses of ${link}, IPv${family}`, () => addressesOf(socket, family, link));
 }
 
 function compare(resource: AddressResource, held: readonly LinkAddress[]): Observation {
-  const { bytes, length } = parsePrefix(resource.address);
+  const { bytes, length } = prefixBytes(resource.address);
   const same = held.filter(({ address }) => address === addressText(bytes));
   if (same.some((entry) => entry.length === length)) return { resource, state: 'present' };
   const [other] = same;

@@ -2,7 +2,7 @@
  * Addresses of links in rtnetlink's words: `struct ifaddrmsg` and the IFA_ attributes (include/uapi/linux/if_addr.h).
  */
 import type { Family } from '../model/records.ts';
-import { addressFamily, addressText, broadcastBytes, type Prefix } from './address-bytes.ts';
+import { addressFamily, addressText, broadcastBytes, type PrefixBytes } from './address-bytes.ts';
 import { attribute, readAttributes } from './netlink-attribute.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, type NetlinkRequest } from './netlink-message.ts';
 
@@ -14,8 +14,6 @@ const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
 const IFA_F_NODAD = 0x02;
-/** Point-to-point prefixes (RFC 3021) have no broadcast address. */
-const LONGEST_WITH_BROADCAST = 30;
 
 export interface LinkAddress {
   readonly family: Family;
@@ -24,19 +22,19 @@ export interface LinkAddress {
   readonly length: number;
 }
 
-export function addAddress(link: number, prefix: Prefix): NetlinkRequest {
-  const withBroadcast = prefix.family === 4 && prefix.length <= LONGEST_WITH_BROADCAST;
+export function addAddress(link: number, prefix: PrefixBytes): NetlinkRequest {
+  const broadcast = broadcastBytes(prefix);
   const attributes = [
     attribute(IFA_LOCAL, prefix.bytes),
     attribute(IFA_ADDRESS, prefix.bytes),
-    ...(withBroadcast ? [attribute(IFA_BROADCAST, broadcastBytes(prefix))] : []),
+    ...(broadcast === undefined ? [] : [attribute(IFA_BROADCAST, broadcast)]),
   ];
   const flags = prefix.family === 6 ? IFA_F_NODAD : 0;
   const payload = Buffer.concat([header(prefix.family, prefix.length, flags, link), ...attributes]);
   return { type: RTM_NEWADDR, flags: NLM_F_CREATE | NLM_F_EXCL, payload };
 }
 
-export function deleteAddress(link: number, prefix: Prefix): NetlinkRequest {
+export function deleteAddress(link: number, prefix: PrefixBytes): NetlinkRequest {
   const head = header(prefix.family, prefix.length, 0, link);
   return { type: RTM_DELADDR, payload: Buffer.concat([head, attribute(IFA_LOCAL, prefix.bytes)]) };
 }

@@ -1,7 +1,7 @@
 /**
  * Links in rtnetlink's words: `struct ifinfomsg` and the IFLA_ attributes (include/uapi/linux/if_link.h).
  */
-import { macBytes, macText } from './address-bytes.ts';
+import { formatMac, macBytes } from '../model/mac.ts';
 import {
   attribute,
   nested,
@@ -139,7 +139,7 @@ function header(index: number, up: boolean): Buffer {
 function settingAttributes(settings: LinkSettings): Buffer[] {
   const attributes: Buffer[] = [];
   if (settings.name !== undefined) attributes.push(textAttribute(IFLA_IFNAME, settings.name));
-  if (settings.mac !== undefined) attributes.push(attribute(IFLA_ADDRESS, macBytes(settings.mac)));
+  if (settings.mac !== undefined) attributes.push(attribute(IFLA_ADDRESS, Buffer.from(macBytes(settings.mac))));
   if (settings.mtu !== undefined) attributes.push(u32Attribute(IFLA_MTU, settings.mtu));
   if (settings.master !== undefined) attributes.push(u32Attribute(IFLA_MASTER, settings.master));
   if (settings.alias !== undefined) attributes.push(textAttribute(IFLA_IFALIAS, settings.alias));
@@ -157,7 +157,7 @@ export function parseLink(payload: Buffer): Link {
     kind: textOf(linkInfo, IFLA_INFO_KIND),
     up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
     mtu: u32Of(attributes, IFLA_MTU) ?? 0,
-    mac: macText(attributes.get(IFLA_ADDRESS) ?? Buffer.alloc(0)),
+    mac: formatMac(attributes.get(IFLA_ADDRESS) ?? Buffer.alloc(0)),
     alias: textOf(attributes, IFLA_IFALIAS),
     master: u32Of(attributes, IFLA_MASTER),
     lower: u32Of(attributes, IFLA_LINK),

@@ -10,6 +10,7 @@ import { NetlinkSocket } from './netlink-socket.ts';
 import { parseSctpEndpoints, parseSocketTable } from './proc-net.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
+const MAPPED = '::ffff:';
 /** What a kernel says that has no inet_diag for the protocol. */
 const WITHOUT_DIAG = ['ENOENT', 'EINVAL', 'EPROTONOSUPPORT', 'EOPNOTSUPP'];
 
@@ -25,6 +26,8 @@ export async function readListeners(protocols: readonly Protocol[]): Promise<Lis
 
 function listenersOf(protocol: Protocol, { address, port, inode, ipv6Only }: BoundSocket): Listener[] {
   if (port === 0) return [];
+  // An IPv6 socket on ::ffff:10.0.0.1 holds the port of 10.0.0.1.
+  if (address.startsWith(MAPPED)) return [{ protocol, address: address.slice(MAPPED.length), port, inode }];
   const listener = { protocol, address, port, inode };
   return address === '::' && !ipv6Only ? [listener, { ...listener, address: '0.0.0.0' }] : [listener];
 }

@@ -3,7 +3,7 @@
  */
 import type { Family } from '../model/records.ts';
 import { ROUTE_PROTOCOL } from '../plan/resource.ts';
-import { addressBytes, addressFamily, addressText, parsePrefix } from './address-bytes.ts';
+import { addressBytes, addressFamily, addressText, prefixBytes } from './address-bytes.ts';
 import { attribute, readAttributes, u32Attribute, u32Of } from './netlink-attribute.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type NetlinkRequest } from './netlink-message.ts';
 
@@ -83,7 +83,7 @@ export function dumpRoutes(family: Family, table: number): NetlinkRequest {
 }
 
 function routePayload(route: WantedRoute, scope: number): Buffer {
-  const destination = parsePrefix(route.destination);
+  const destination = prefixBytes(route.destination);
   const head = Buffer.alloc(HEADER_BYTES);
   head.writeUInt8(addressFamily(route.family), 0);
   head.writeUInt8(destination.length, 1);

@@ -3,7 +3,7 @@
  */
 import type { Family } from '../model/records.ts';
 import { ROUTE_PROTOCOL, type RuleResource } from '../plan/resource.ts';
-import { addressFamily, addressText, parsePrefix } from './address-bytes.ts';
+import { addressFamily, addressText, prefixBytes } from './address-bytes.ts';
 import { attribute, readAttributes, u32Attribute, u32Of, u8Attribute } from './netlink-attribute.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, type NetlinkRequest } from './netlink-message.ts';
 
@@ -37,7 +37,7 @@ export function dumpRules(family: Family): NetlinkRequest {
 }
 
 function rulePayload(rule: WantedRule): Buffer {
-  const from = parsePrefix(rule.from);
+  const from = prefixBytes(rule.from);
   const head = Buffer.alloc(HEADER_BYTES);
   head.writeUInt8(addressFamily(rule.family), 0);
   head.writeUInt8(from.length, 2);

@@ -51,6 +51,11 @@ test('an IPv6 wildcard for IPv6 alone is told once', async () => {
   expect(await on(8103, 'tcp')).toEqual(['::']);
 });
 
+test('an IPv6 socket on an IPv4-mapped address holds the port of the IPv4 address', async () => {
+  await bind(8109, '::ffff:127.0.0.1');
+  expect(await on(8109, 'udp')).toEqual(['127.0.0.1']);
+});
+
 test('bound UDP sockets are told', async () => {
   await bind(8104, '127.0.0.1');
   await bind(8105, '::1');

@@ -1,8 +1,19 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { libc } from '../../src/kernel/libc.ts';
 import { inNetns, openNetns } from '../../src/kernel/netns.ts';
 import type { Plan } from '../../src/plan/resource.ts';
 import { must, until } from '../support/lab.ts';
@@ -88,6 +99,32 @@ describe('a visit to a namespace', () => {
     ).toThrow('inside');
     expect(own()).toBe(before);
   });
+});
+
+test('a process that cannot come back from a namespace ends, rather than act on the wrong host', () => {
+  const exit = vi.spyOn(process, 'exit').mockImplementation((status) => {
+    throw new Error(`exit ${String(status)}`);
+  });
+  const wayBack = openSync('/proc/thread-self/ns/net', 'r');
+  const before = new Set(readdirSync('/proc/self/fd'));
+  const fd = openNetns(identify(stage.sandbox.path));
+  try {
+    expect(() => {
+      inNetns(fd, () => {
+        // Takes the way back away: the one new file that leads to the namespace we came from.
+        const home = readdirSync('/proc/self/fd').find(
+          (open) => !before.has(open) && Number(open) !== fd && existsSync(`/proc/self/fd/${open}`),
+        );
+        closeSync(Number(home));
+      });
+    }).toThrow();
+    expect(exit).toHaveBeenCalledWith(1);
+  } finally {
+    libc().enterNetns(wayBack);
+    closeSync(wayBack);
+    closeSync(fd);
+    exit.mockRestore();
+  }
 });
 
 describe('who lives in a namespace', () => {

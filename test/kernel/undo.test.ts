@@ -42,7 +42,7 @@ function engineOn(onKernel: Kernel, onLedger: Ledger): Engine {
   });
   const self = kernel.processIdentity(process.pid);
   if (self === undefined) throw new Error('no /proc');
-  return makeEngine({
+  const context = {
     ledger: onLedger,
     kernel: onKernel,
     config,
@@ -50,10 +50,12 @@ function engineOn(onKernel: Kernel, onLedger: Ledger): Engine {
     lock: changeLock(`${dir}/run`),
     self,
     now: () => Date.now(),
-    resolveContainer: (reference) =>
-      Promise.resolve({ origin: { kind: 'netns', path: reference }, name: 'c', netnsPath: reference }),
+    resolveContainer: (reference: string) =>
+      Promise.resolve({ origin: { kind: 'netns', path: reference } as const, name: 'c', netnsPath: reference }),
     version: 'test',
-  });
+  };
+  // The engines of a test share one kernel; the test closes it.
+  return makeEngine({ ledger: onLedger, config, openContext: () => Promise.resolve(context) });
 }
 
 /** A kernel that makes `steps` resources for real and then fails, as often as it is asked. */

@@ -178,7 +178,11 @@ describe('a crash between the two commits of one change', () => {
     }, 'commit');
     expect(ledger.read((view) => view.networks())).toEqual([WEB]);
     // Behind the gate, where no other change can be: not even one of our own.
-    expect(() => { ledger.read(() => { ledger.change(() => undefined); }); }).toThrow('being changed already');
+    expect(() => {
+      ledger.read(() => {
+        ledger.change(() => undefined);
+      });
+    }).toThrow('being changed already');
     ledger.change(() => undefined);
     expect(ledger.read(() => ledger.change(() => 'no gate'))).toBe('no gate');
     const endpoints = openEnvironment(path.join(places.execRoot, 'ledger', 'boot', 'endpoints'), 'volatile');
