@@ -59,8 +59,9 @@ kernel-test: test-packages build ## The tests in real namespaces (FILES="test/ke
 	$(ISOLATED) vitest run --project kernel $(FILES)
 
 .PHONY: bench
-bench: test-packages build ## Measures, side by side, in a namespace of its own (JSON=file writes the numbers too)
-	@$(ISOLATED) node bench/run.js $(if $(JSON),--json $(JSON))
+bench: test-packages node_modules/.installed ## Measures, side by side, in a namespace of its own (JSON=file writes the numbers too)
+	@node build.js --bench
+	@env -u NODE_EXTRA_CA_CERTS $(ISOLATED) node dist/bench.js $(if $(JSON),--json $(JSON))
 
 .PHONY: clean
 clean: ## Removes what was built and installed

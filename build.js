@@ -72,12 +72,16 @@ const ownScopes = {
 };
 
 /** Entry points: dist name → source. */
-const entries = { tsnet: 'src/cli/main.ts' };
+const entries = {
+  tsnet: 'src/cli/main.ts',
+  ...(process.argv.includes('--bench') ? { bench: 'bench/main.ts' } : {}),
+};
 
 // Built beside and moved into place, so that a tsnet that starts meanwhile finds the old file or the new one.
 const dist = path.join(root, 'dist');
 mkdirSync(dist, { recursive: true });
 const fresh = mkdtempSync(path.join(dist, '.build-'));
+process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 await build({
   entryPoints: Object.fromEntries(Object.entries(entries).map(([name, source]) => [name, path.join(root, source)])),
   outdir: fresh,
@@ -109,4 +113,3 @@ for (const name of Object.keys(entries)) chmodSync(path.join(fresh, `${name}.js`
 for (const file of ['package.json', ...Object.keys(entries).map((name) => `${name}.js`)]) {
   renameSync(path.join(fresh, file), path.join(dist, file));
 }
-rmSync(fresh, { recursive: true });

@@ -10,7 +10,7 @@ import { attachmentsOf, parseNetworkOption, type Attachment, type FirstAttachmen
 import type { CliContext } from './context.ts';
 import { printWarnings } from './dry-run.ts';
 import { USAGE_STATUS } from './errors.ts';
-import { collect } from './options.ts';
+import { address, collect, collectList } from './options.ts';
 import {
   collectAddress,
   collectDomain,
@@ -38,10 +38,10 @@ export const define: DefineVerb = (command, context) => {
       'network to join, "none", or name=NETWORK,ip=…,alias=…,mac-address=…,gw-priority=…; repeatable (default: bridge)',
       (value: string, earlier: readonly Attachment[] | undefined) => [...(earlier ?? []), parseNetworkOption(value)],
     )
-    .option('--ip <address>', 'IPv4 address on the first network')
-    .option('--ip6 <address>', 'IPv6 address on the first network')
+    .option('--ip <address>', 'IPv4 address on the first network', address)
+    .option('--ip6 <address>', 'IPv6 address on the first network', address)
     .option('--mac-address <mac>', 'MAC address on the first network')
-    .option('--alias <name>', 'another name on the first network; repeatable', collect)
+    .option('--alias <name>', 'another name on the first network; repeatable', collectList)
     .option('-p, --publish <ports>', '[IP:][HOST[-END]]:CONTAINER[-END][/tcp|udp|sctp]; repeatable', collect)
     .option('--dns <address>', 'nameserver; repeatable', collectAddress)
     .option('--dns-search <domain>', 'search domain, "." for none; repeatable', collectDomain)

@@ -4,6 +4,9 @@
 import { getSystemErrorMap } from 'node:util';
 import { TsnetError, type ErrorCode } from '../model/error.ts';
 
+/** Numbers that libuv has no name for. */
+const NAMELESS: ReadonlyMap<number, readonly [string, string]> = new Map([[54, ['EXFULL', 'no room']]]);
+
 /** An errno of the kernel, from a netlink answer or a system call. */
 export class KernelRefusal extends Error {
   override readonly name = 'KernelRefusal';
@@ -15,7 +18,8 @@ export class KernelRefusal extends Error {
   readonly explanation: string | undefined;
 
   constructor(errno: number, explanation?: string) {
-    const [code, meaning] = getSystemErrorMap().get(-errno) ?? [`E${String(errno)}`, 'unknown error'];
+    const [code, meaning] = NAMELESS.get(errno) ??
+      getSystemErrorMap().get(-errno) ?? [`E${String(errno)}`, 'unknown error'];
     super(`${explanation ?? meaning} (${code})`);
     this.errno = errno;
     this.code = code;
@@ -30,10 +34,12 @@ const ERROR_CODES: Readonly<Record<string, ErrorCode>> = {
   EPROTONOSUPPORT: 'UNSUPPORTED',
   EAFNOSUPPORT: 'UNSUPPORTED',
   ETIMEDOUT: 'TIMEOUT',
+  EXFULL: 'EXHAUSTED',
 };
 
 const WAYS_OUT: Readonly<Record<string, string>> = {
   EPERM: '; run as root (CAP_NET_ADMIN and CAP_SYS_ADMIN)',
+  EXFULL: '; a Linux bridge takes 1,023 ports (BR_MAX_PORTS): put further containers on another network',
   EOPNOTSUPP: '; this kernel lacks the feature or its module is not loaded',
 };
 

@@ -27,7 +27,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
 import { errorCode, refused } from '../kernel/kernel-refusal.ts';
 import { TsnetError } from '../model/error.ts';
-import { launchError, LaunchError, NOT_FOUND_STATUS } from './launch-error.ts';
+import { launchError, LaunchError, NOT_EXECUTABLE_STATUS, NOT_FOUND_STATUS } from './launch-error.ts';
 import { launchLibc } from './libc.ts';
 import { keepFilesFromChildren } from './open-files.ts';
 import { processFacts } from './process-table.ts';
@@ -51,6 +51,12 @@ const SUPERVISOR = [
   // Not the last command, or the shell would execute it in its own place.
   'exit $?',
 ].join('\n');
+
+/** What a shell's `exec` that failed ended with → the errno behind it. */
+const SHELL_SAYS: Readonly<Record<number, string>> = {
+  [NOT_FOUND_STATUS]: 'ENOENT',
+  [NOT_EXECUTABLE_STATUS]: 'EACCES',
+};
 
 const HANDSHAKE_MS = 10_000;
 
@@ -184,9 +190,8 @@ async function openGate(
       return facts.state === 'Z' ? facts.waitStatus : undefined;
     });
     if (end === 'executed') return;
-    // The shell ends with 127 for what it does not find, and with 126 for what it cannot run.
     const status = end === 'gone' ? 0 : end >> 8;
-    throw launchError(file, status === NOT_FOUND_STATUS ? 'ENOENT' : status === 126 ? 'EACCES' : `status ${status}`);
+    throw launchError(file, SHELL_SAYS[status] ?? `status ${status}`);
   } finally {
     signal(supervisorPid, 'SIGCONT');
   }

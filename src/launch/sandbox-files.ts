@@ -3,7 +3,7 @@
  * command in `log`. They are bound over those of the host in the sandbox's view, so they are rewritten in place, never
  * replaced: a bind mount holds on to the file it was given.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname as hostHostname } from 'node:os';
 import path from 'node:path';
 import { errorCode, refused } from '../kernel/kernel-refusal.ts';
@@ -76,6 +76,23 @@ export function removeSandboxFiles(folder: string): void {
   } catch (error) {
     throw refused(`remove ${folder}`, error);
   }
+}
+
+/**
+ * Removes the files of sandboxes that are no more: gc lets go of their records and namespaces only. `knownIds` is asked after
+ * the folders were listed; a sandbox is recorded before it gets files, so none that lives is missed.
+ */
+export async function sweepSandboxFiles(execRoot: string, knownIds: () => Promise<ReadonlySet<string>>): Promise<void> {
+  let found: string[];
+  try {
+    found = readdirSync(sandboxFolder(execRoot, ''));
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return;
+    throw refused(`list the files of sandboxes in ${execRoot}`, error);
+  }
+  if (found.length === 0) return;
+  const known = await knownIds();
+  for (const id of found) if (!known.has(id)) removeSandboxFiles(sandboxFolder(execRoot, id));
 }
 
 function bareAddresses(sandbox: SandboxIdentity): string[] {

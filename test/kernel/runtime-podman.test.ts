@@ -7,7 +7,7 @@ describeRuntime({
   name: 'podman',
   needs: ['podman', 'conmon', 'runc'],
   // Podman asks for the highest limits there are, which a host without CAP_SYS_RESOURCE refuses.
-  runArguments: ['--ulimit', 'nofile=256:256', '--ulimit', 'nproc=4096:4096'],
+  runArguments: ['--ulimit', 'nofile=256:256', '--ulimit', 'nproc=4096:4096', '--stop-timeout', '0'],
   start: (host) => {
     const dir = path.join(host.dir, 'podman');
     mkdirSync(dir);

@@ -11,7 +11,7 @@ export type Reference =
   /** `containerd:ID` or `containerd:NAMESPACE/ID`. */
   | { readonly kind: 'containerd'; readonly namespace?: string; readonly id: string };
 
-export const REFERENCE_FORMS =
+const REFERENCE_FORMS =
   'the name or id of a sandbox (`tsnet ps`), a path, netns:NAME, pid:N, docker:NAME, podman:NAME, containerd:[NAMESPACE/]ID';
 
 /** Where `ip netns` binds its namespaces. */

@@ -59,13 +59,13 @@ describe('many processes', () => {
     const places = temporaryPlaces();
     const openers = [1, 2].map(() => startWorker(places, 'web', 1_000_000, 'reopen'));
     await until(() => openers.every(({ lines }) => lines.length > 0), 20_000);
-    const { status, lines } = await startWorker(places, 'web', 3000, 'finish').ended;
+    const { status, lines } = await startWorker(places, 'web', 2000, 'finish').ended;
     for (const { child, ended } of openers) {
       expect(child.exitCode).toBeNull();
       child.kill('SIGKILL');
       await ended;
     }
-    expect([status, lines.length, new Set(lines).size]).toEqual([0, 3000, 3000]);
+    expect([status, lines.length, new Set(lines).size]).toEqual([0, 2000, 2000]);
     expect(new Set(expectSound(open(places)))).toEqual(new Set(lines));
   });
 
