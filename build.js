@@ -1,10 +1,21 @@
 /**
  * Bundles the entry points into dist/: one CommonJS file each, so that a start reads one file and evaluates only the modules
- * that the verb needs. Native modules stay in node_modules and are loaded from there.
+ * that the verb needs, and a starter that runs it through V8's code cache. Native modules stay in node_modules.
  */
 import { build } from 'esbuild';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { slimCommander } from './src/cli/slim-commander.js';
 import { compiledSchema } from './src/config/compile-schema.js';
@@ -13,44 +24,58 @@ const root = import.meta.dirname;
 const version = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
 
 /**
- * lmdb and netlink find their prebuilt binary through node-gyp-build, which searches folders relative to the package. In a
- * bundle there is no package folder any more: the loader is asked to search from the package's own place instead.
+ * lmdb and netlink find their prebuilt binary by searching folders relative to the package. In a bundle there is no package
+ * folder any more, and the search costs more than the loading: the file is named, and searched for only where it is not there.
  */
 const nativeModules = {
   name: 'native-modules',
   setup(bundle) {
     const owners = [
-      { importer: /node_modules\/lmdb\//, loader: 'node-gyp-build-optional-packages', from: 'lmdb' },
-      { importer: /node_modules\/netlink\//, loader: 'node-gyp-build', from: 'netlink' },
+      {
+        from: 'lmdb',
+        loader: 'node-gyp-build-optional-packages',
+        file: '`@lmdb/lmdb-${process.platform}-${process.arch}/node.abi${process.versions.modules}.glibc.node`',
+      },
+      {
+        from: 'netlink',
+        loader: 'node-gyp-build',
+        file: '`${folder}/prebuilds/${process.platform}-${process.arch}/node.napi.node`',
+      },
     ];
-    for (const { importer, loader, from } of owners) {
-      bundle.onResolve({ filter: new RegExp(`^${loader}$`) }, (args) =>
-        importer.test(args.importer)
-          ? { path: from, namespace: 'native-loader', pluginData: { loader, from } }
+    for (const owner of owners) {
+      bundle.onResolve({ filter: new RegExp(`^${owner.loader}$`) }, ({ importer }) =>
+        importer.includes(`/node_modules/${owner.from}/`)
+          ? { path: owner.from, namespace: 'native-loader', pluginData: owner }
           : undefined,
       );
     }
-    bundle.onLoad({ filter: /.*/, namespace: 'native-loader' }, ({ pluginData: { loader, from } }) => ({
+    bundle.onLoad({ filter: /.*/, namespace: 'native-loader' }, ({ pluginData: { loader, from, file } }) => ({
       loader: 'js',
       resolveDir: root,
       contents: `
         const entry = require.resolve('${from}');
         const folder = entry.slice(0, entry.lastIndexOf('/node_modules/${from}/') + ${'/node_modules/'.length + from.length});
-        module.exports = () => require('${loader}')(folder);
+        module.exports = () => {
+          try {
+            return require(${file});
+          } catch {
+            return require('${loader}')(folder);
+          }
+        };
       `,
     }));
     bundle.onResolve(
-      { filter: /^(koffi|node-gyp-build|node-gyp-build-optional-packages|msgpackr-extract)$/ },
-      (args) =>
-        args.namespace === 'native-loader' || !/^node-gyp/.test(args.path)
-          ? { path: args.path, external: true }
-          : undefined,
+      { filter: /^(koffi|lmdb|netlink|node-gyp-build|node-gyp-build-optional-packages)$/ },
+      ({ path: name, namespace }) =>
+        namespace === 'native-loader' || name === 'koffi' ? { path: name, external: true } : undefined,
     );
-    // What the loader asks for at run time to find the package's folder.
-    bundle.onResolve({ filter: /^(lmdb|netlink)$/ }, (args) =>
-      args.namespace === 'native-loader' ? { path: args.path, external: true } : undefined,
-    );
-    bundle.onResolve({ filter: /\.node$/ }, (args) => ({ path: args.path, external: true }));
+    bundle.onResolve({ filter: /\.node$/ }, ({ path: file }) => ({ path: file, external: true }));
+    // Speeds up an encoding that the ledger does not use, and costs a third of a start to find.
+    bundle.onResolve({ filter: /^msgpackr-extract$/ }, () => ({ path: 'msgpackr-extract', namespace: 'left-out' }));
+    bundle.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
+      loader: 'js',
+      contents: 'module.exports = undefined;',
+    }));
   },
 };
 
@@ -77,14 +102,63 @@ const entries = {
   ...(process.argv.includes('--bench') ? { bench: 'bench/main.ts' } : {}),
 };
 
+/**
+ * dist/NAME.js: runs the bundle through V8's code cache, which the build made by running it once. A start then compiles
+ * next to nothing. A cache of another V8 is refused by V8 and the bundle compiled as ever.
+ */
+const starter = (name) => `#!/usr/bin/env node
+'use strict';
+const { readFileSync } = require('node:fs');
+const { createRequire, wrap } = require('node:module');
+const vm = require('node:vm');
+const file = __dirname + '/lib/${name}.cjs';
+let cachedData;
+try {
+  cachedData = readFileSync(__dirname + '/lib/${name}.cache');
+} catch {}
+const script = new vm.Script(wrap(readFileSync(file, 'latin1')), {
+  filename: file,
+  cachedData,
+  importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+});
+script.runInThisContext()(exports, createRequire(file), module, file, __dirname + '/lib');
+`;
+
+/** Runs the bundle as a start of `tsnet ls` would, in a ledger of its own, and keeps what V8 compiled on the way. */
+function makeCodeCache(folder, name) {
+  const ledger = mkdtempSync(path.join(tmpdir(), 'tsnet-build-'));
+  const program = `
+    const { readFileSync, writeFileSync } = require('node:fs');
+    const { createRequire, wrap } = require('node:module');
+    const vm = require('node:vm');
+    const file = ${JSON.stringify(path.join(folder, 'lib', `${name}.cjs`))};
+    const script = new vm.Script(wrap(readFileSync(file, 'latin1')), { filename: file, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+    process.argv = [process.execPath, 'tsnet', 'ls'];
+    process.on('exit', () => writeFileSync(file.replace('.cjs', '.cache'), script.createCachedData()));
+    script.runInThisContext()({}, createRequire(file), { exports: {} }, file, ${JSON.stringify(path.join(folder, 'lib'))});
+  `;
+  spawnSync(process.execPath, ['-e', program], {
+    stdio: 'ignore',
+    env: {
+      ...process.env,
+      TSNET_DATA_ROOT: `${ledger}/lib`,
+      TSNET_EXEC_ROOT: `${ledger}/run`,
+      TSNET_CONFIG: `${ledger}/none`,
+    },
+  });
+  rmSync(ledger, { recursive: true, force: true });
+}
+
 // Built beside and moved into place, so that a tsnet that starts meanwhile finds the old file or the new one.
 const dist = path.join(root, 'dist');
-mkdirSync(dist, { recursive: true });
+mkdirSync(path.join(dist, 'lib'), { recursive: true });
 const fresh = mkdtempSync(path.join(dist, '.build-'));
+mkdirSync(path.join(fresh, 'lib'));
 process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 await build({
   entryPoints: Object.fromEntries(Object.entries(entries).map(([name, source]) => [name, path.join(root, source)])),
-  outdir: fresh,
+  outdir: path.join(fresh, 'lib'),
+  outExtension: { '.js': '.cjs' },
   bundle: true,
   platform: 'node',
   format: 'cjs',
@@ -93,13 +167,13 @@ await build({
   minifyWhitespace: true,
   minifySyntax: true,
   minifyIdentifiers: false,
-  keepNames: false,
+  // Every byte a character: the starter reads it without decoding.
+  charset: 'ascii',
   legalComments: 'none',
   // A stack trace quotes one line of the source.
   lineLimit: 160,
-  sourcemap: false,
   logLevel: 'warning',
-  banner: { js: `#!/usr/bin/env node\nconst __bundleUrl=require('node:url').pathToFileURL(__filename).href;` },
+  banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
   define: {
     'import.meta.url': '__bundleUrl',
     'import.meta.dirname': '__dirname',
@@ -109,7 +183,17 @@ await build({
 });
 // The package is ESM; the bundles are not.
 writeFileSync(path.join(fresh, 'package.json'), '{ "type": "commonjs" }\n');
-for (const name of Object.keys(entries)) chmodSync(path.join(fresh, `${name}.js`), 0o755);
-for (const file of ['package.json', ...Object.keys(entries).map((name) => `${name}.js`)]) {
-  renameSync(path.join(fresh, file), path.join(dist, file));
+const files = ['package.json'];
+for (const name of Object.keys(entries)) {
+  writeFileSync(path.join(fresh, `${name}.js`), starter(name));
+  chmodSync(path.join(fresh, `${name}.js`), 0o755);
+  files.push(`lib/${name}.cjs`);
+  if (name === 'tsnet') {
+    makeCodeCache(fresh, name);
+    files.push(`lib/${name}.cache`);
+  }
+  files.push(`${name}.js`);
+}
+for (const file of files) {
+  if (existsSync(path.join(fresh, file))) renameSync(path.join(fresh, file), path.join(dist, file));
 }

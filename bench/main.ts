@@ -167,7 +167,7 @@ async function startRow(dir: string): Promise<Row> {
         ? Promise.resolve()
         : Promise.reject(new Error(`${args.join(' ')}: status ${String(status)}`));
     });
-  const tsnet = path.join(import.meta.dirname, 'tsnet.js');
+  const tsnet = path.join(import.meta.dirname, '..', 'tsnet.js');
   const samples = await inTurn(
     30,
     () => node([tsnet, 'ls']),

@@ -62,7 +62,10 @@ export async function repair(
   return context.lock.exclusive(async () => {
     const full = fullPlan(context);
     const { drift, broken } = await seen(context, full);
-    const failed = await mend(context, full, broken);
+    let failed = await mend(context, full, broken);
+    // What was made anew (a bridge, a pair) comes without what hung on it: look again.
+    if (broken.length > 0 && failed.length === 0)
+      failed = await mend(context, full, (await seen(context, full)).broken);
     const orphans = await context.kernel.orphans(full.plan);
     await context.kernel.sweep(orphans);
     context.ledger.change((change) => {

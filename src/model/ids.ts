@@ -1,13 +1,13 @@
 /**
  * Identifiers and times of creation, in Docker's forms.
  */
-import { randomBytes } from 'node:crypto';
-
 /**
  * 64 random hex digits. The first twelve are never all decimal digits: an abbreviated id must not read as a number (moby's
  * stringid does the same).
  */
 export function randomId(): string {
+  // Asked for when an id is made, not when this file is read: node:crypto costs every start several milliseconds.
+  const { randomBytes } = process.getBuiltinModule('node:crypto');
   for (;;) {
     const id = randomBytes(32).toString('hex');
     if (!/^\d{12}/.test(id)) return id;

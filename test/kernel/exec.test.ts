@@ -154,9 +154,9 @@ describe('run -d', () => {
 });
 
 describe('stop', () => {
-  it('lets the program end itself at SIGTERM', async () => {
+  it('lets the program end itself at SIGTERM, in its own time', async () => {
     const mark = path.join(host.dir, 'mark');
-    const id = await detached(['--name', 'web'], waiting(`echo bye >${mark}; exit 0`));
+    const id = await detached(['--name', 'web'], waiting(`sleep 0.5; echo bye >${mark}; exit 0`));
     await until(() => logOf(id).includes('ready'));
     expect(await host.mustTsnet(['stop', 'web'])).toBe('web');
     expect(readFileSync(mark, 'utf8')).toBe('bye\n');
