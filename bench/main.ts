@@ -27,7 +27,7 @@ interface Bench {
   readonly ledger: Ledger;
   readonly dir: string;
   /** A namespace that plays a container. */
-  container(name: string): Netns;
+  readonly container: (name: string) => Netns;
 }
 
 function open(dir: string): Bench {

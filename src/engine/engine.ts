@@ -5,7 +5,6 @@
  * interface again. References are what a person types: a name, an id, a unique prefix of an id.
  */
 import type { Endpoint, Lease, Network, PublishedPort, Sandbox } from '../model/records.ts';
-import type { Orphan } from '../plan/kernel.ts';
 import type { Plan } from '../plan/resource.ts';
 import type { DockerNetwork } from './docker-network.ts';
 
@@ -190,5 +189,3 @@ export interface Engine {
   info(): Promise<Info>;
   close(): Promise<void>;
 }
-
-export type { Orphan };

@@ -72,17 +72,20 @@ function failingAfter(steps: number): Kernel {
 /** A ledger whose write number `count` fails; the ones before and after are real. */
 function failingWrite(count: number): Ledger {
   let writes = 0;
-  const counted =
-    <A extends unknown[], R>(write: (...args: A) => R) =>
-    (...args: A): R => {
-      writes += 1;
-      if (writes === count) throw new Error(`injected: write ${count}`);
-      return write(...args);
-    };
+  const countOne = (): void => {
+    writes += 1;
+    if (writes === count) throw new Error(`injected: write ${count}`);
+  };
   return {
     ...ledger,
-    change: counted(ledger.change) as Ledger['change'],
-    changeNetworks: counted(ledger.changeNetworks) as Ledger['changeNetworks'],
+    change: (make) => {
+      countOne();
+      return ledger.change(make);
+    },
+    changeNetworks: (make) => {
+      countOne();
+      return ledger.changeNetworks(make);
+    },
   };
 }
 
