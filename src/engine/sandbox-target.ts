@@ -3,6 +3,7 @@
  */
 import { randomId, timestamp } from '../model/ids.ts';
 import { TsnetError } from '../model/error.ts';
+import { nearestName } from '../model/names.ts';
 import type { Netns, Sandbox } from '../model/records.ts';
 import { type ContainerReference, type EngineContext } from './context.ts';
 import { findSandbox } from './lookup.ts';
@@ -32,6 +33,7 @@ export async function targetSandbox(context: EngineContext, reference: string): 
   if (!isForeign(reference)) {
     const known = ledger.read((view) => findSandbox(view, reference));
     if (known !== undefined) return living(context, known);
+    throw unknownContainer(context, reference);
   }
   const found = await context.resolveContainer(reference);
   const netns = requireNetns(context, `connect ${reference}`, found.netnsPath);
@@ -57,6 +59,15 @@ export async function targetSandbox(context: EngineContext, reference: string): 
     createdAt: timestamp(context.now()),
     state: 'running',
   };
+}
+
+function unknownContainer(context: EngineContext, reference: string): TsnetError {
+  const names = context.ledger.read((view) => view.sandboxes().map(({ name }) => name));
+  const near = nearestName(reference, names);
+  return new TsnetError(
+    'NOT_FOUND',
+    `container ${reference} not found; ${near === undefined ? '' : `did you mean "${near}"? `}name one of \`tsnet ps\`, a namespace path, netns:NAME, pid:N, docker:NAME, podman:NAME or containerd:ID`,
+  );
 }
 
 async function living(context: EngineContext, sandbox: Sandbox): Promise<Sandbox> {
