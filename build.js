@@ -163,6 +163,8 @@ await build({
   platform: 'node',
   format: 'cjs',
   target: 'node20',
+  // The starter's script has no loader for import(): what is imported late becomes a require at that time.
+  supported: { 'dynamic-import': false },
   // lmdb evaluates source text that names its local variables: identifiers must keep their names.
   minifyWhitespace: true,
   minifySyntax: true,

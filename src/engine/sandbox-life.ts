@@ -23,9 +23,7 @@ export async function sandboxDeath(context: EngineContext, sandbox: Sandbox): Pr
   }
   const now = kernel.netnsAt(sandbox.netns.path);
   if (now !== undefined && sameNetns(now, sandbox.netns)) return undefined;
-  // The same inode under another cookie is another namespace; then neither processes nor links speak for the old one.
-  const reused = now !== undefined && now.inode === sandbox.netns.inode;
-  if (!reused && kernel.netnsInUse(sandbox.netns)) return undefined;
+  if (kernel.netnsInUse(sandbox.netns)) return undefined;
   const links = await kernel.taggedLinks();
   const endpoints = ledger.read((view) => view.endpointsOfSandbox(sandbox.id));
   if (endpoints.some(({ id }) => links.has(`tsnet:${id}`))) return undefined;

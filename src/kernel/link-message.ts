@@ -29,6 +29,7 @@ const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
+const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
 const IFLA_EXT_MASK = 29;
 const IFLA_INFO_KIND = 1;
@@ -38,6 +39,9 @@ const IFLA_INFO_SLAVE_DATA = 5;
 const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_ISOLATED = 33;
 const VETH_INFO_PEER = 1;
+const AF_INET6 = 10;
+const IFLA_INET6_ADDR_GEN_MODE = 8;
+const IN6_ADDR_GEN_MODE_NONE = 1;
 const RTEXT_FILTER_SKIP_STATS = 8;
 
 /** A link as the kernel shows it. */
@@ -105,6 +109,19 @@ export function setLink(link: number | string, settings: LinkSettings): NetlinkR
   const [index, named] = typeof link === 'number' ? [link, {}] : [0, { name: link }];
   const attributes = settingAttributes({ ...settings, ...named });
   return { type: RTM_NEWLINK, payload: Buffer.concat([header(index, settings.up === true), ...attributes]) };
+}
+
+/**
+ * No IPv6 link-local address for a link, and so no duplicate detection and no multicast membership of it. A bridge port needs
+ * none, and a thousand of them would fill the bridge with each other's reports. To be sent before the link comes up;
+ * EAFNOSUPPORT where the kernel has no IPv6.
+ */
+export function withoutLinkLocal(index: number): NetlinkRequest {
+  const mode = u8Attribute(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+  return {
+    type: RTM_NEWLINK,
+    payload: Buffer.concat([header(index, false), nested(IFLA_AF_SPEC, nested(AF_INET6, mode))]),
+  };
 }
 
 /** Changes a bridge port; the link must be one when the kernel gets here. */

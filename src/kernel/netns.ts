@@ -151,12 +151,15 @@ export function netnsAt(target: string): Netns | undefined {
 }
 
 /** Whether some process lives in the namespace. Processes that we may not look into are left out. */
-export function netnsInUse(netns: { readonly device: number; readonly inode: number }): boolean {
+export function netnsInUse(netns: Pick<Netns, 'device' | 'inode' | 'cookie'>): boolean {
   return readdirSync('/proc').some((entry) => {
     if (!/^\d+$/.test(entry)) return false;
     try {
-      const { dev, ino } = statSync(`/proc/${entry}/ns/net`);
-      return ino === netns.inode && dev === netns.device;
+      const file = `/proc/${entry}/ns/net`;
+      const { dev, ino } = statSync(file);
+      if (ino !== netns.inode || dev !== netns.device) return false;
+      // The kernel gives the inode of a namespace that is gone to the next one.
+      return netns.cookie === undefined || (netnsAt(file)?.cookie ?? netns.cookie) === netns.cookie;
     } catch (error) {
       if (hasEnded(error) || isHidden(error)) return false;
       throw refused(`look at process ${entry}`, error);

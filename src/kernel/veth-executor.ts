@@ -9,7 +9,15 @@ import type { Observation } from '../plan/kernel.ts';
 import type { Place, VethResource } from '../plan/resource.ts';
 import { observed, type Executor } from './executor.ts';
 import { refused } from './kernel-refusal.ts';
-import { createVeth, deleteLink, getLink, setBridgePort, setLink, type Link } from './link-message.ts';
+import {
+  createVeth,
+  deleteLink,
+  getLink,
+  setBridgePort,
+  setLink,
+  type Link,
+  withoutLinkLocal,
+} from './link-message.ts';
 import type { NetlinkRequest } from './netlink-message.ts';
 import { isOurs, macOfTag } from './ownership.ts';
 import { findLinks, isGone, linkIn, type Scene } from './scene.ts';
@@ -211,9 +219,11 @@ async function ensureHostEnds(pairs: readonly Pair[], scene: Scene): Promise<voi
     if (hostDifferences(veth, host, master).length === 0) return [];
     const attempt = `set up veth ${veth.host}`;
     return [
+      ...(host.up || master === undefined ? [] : [{ attempt, request: withoutLinkLocal(host.index) }]),
       { attempt, request: setLink(host.index, { up: true, mtu: veth.mtu, alias: veth.tag, master: master ?? 0 }) },
       ...(master === undefined ? [] : [{ attempt, request: setBridgePort(host.index, veth) }]),
     ];
   });
-  await take(scene.host, steps);
+  const [failure] = await tryAll(scene.host, steps, ['EAFNOSUPPORT']);
+  if (failure !== undefined) throw failure;
 }

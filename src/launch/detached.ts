@@ -1,56 +1,28 @@
 /**
- * A command in a sandbox that goes on without us: two shells of some hundred kilobytes stay, no Node.js.
- *
- *     undertaker   host's namespaces      reads a pipe; at its end becomes `tsnet __reap ID`
- *        ↑ pipe
- *     supervisor   sandbox's namespaces   holds the pipe's other end, waits for the command; session of its own
- *        └─ command
- *
- * The supervisor is the command's parent, so it knows its end for certain; it cannot clean up, for it lives in the
- * sandbox's namespaces. The undertaker was born outside and needs no way back. Nobody writes to the pipe: the kernel closes
- * it when the supervisor ends, however it ends, SIGKILL included. The command does not inherit it, so a daemon that closes
- * its files, or one that leaves children behind, deceives nobody.
+ * A command in a sandbox that goes on without us (`supervision.ts` says who stays with it).
  *
  * The launch is a handshake, so that a crash of ours at any point leaves nothing running that the ledger does not know:
  *
  * 1. the undertaker starts; from here on our own death removes the sandbox;
- * 2. the supervisor forks; the fork tells its pid and waits at a gate (a socket to us: if we die, it reads the end of file
- *    and ends without running anything);
+ * 2. the supervisor forks; the fork tells its pid and waits at a gate (a socket to us: if we die, it ends without running
+ *    anything);
  * 3. the caller adopts the pid into the ledger;
- * 4. the supervisor is stopped, so that a command that fails at once stays a zombie that can be looked at;
- * 5. the gate opens; /proc says when the fork has executed the command, or how it failed;
- * 6. the supervisor goes on, and we leave.
+ * 4. the supervisor is stopped, so that a command that fails at once stays a zombie that can be looked at; the undertaker is
+ *    told before, and lets it go on when we are done or dead;
+ * 5. the gate opens; /proc says when the fork has executed the command, or how it failed.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync, writeSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { setTimeout as pause } from 'node:timers/promises';
-import { errorCode, refused } from '../kernel/kernel-refusal.ts';
+import { errorCode } from '../kernel/kernel-refusal.ts';
 import { TsnetError } from '../model/error.ts';
 import { launchError, LaunchError, NOT_EXECUTABLE_STATUS, NOT_FOUND_STATUS } from './launch-error.ts';
 import { launchLibc } from './libc.ts';
 import { keepFilesFromChildren } from './open-files.ts';
 import { processFacts } from './process-table.ts';
-import { inSandbox, type SandboxPlace } from './sandbox-view.ts';
-
-const SHELL = '/bin/sh';
-
-/** $@: what to become. Its standard input is the pipe. */
-const UNDERTAKER = 'while read -r _; do :; done; exec "$@" </dev/null';
-
-/**
- * $@: the command. Descriptor 3 is the pipe to the undertaker, 4 the socket to us.
- *
- * `stop` signals the whole process group: a trap that does nothing keeps the supervisor alive and, unlike an ignored
- * signal, is not inherited by the command. The command runs in the shell's foreground, since a shell makes background
- * commands ignore SIGINT and SIGQUIT. /proc/self/stat is read by the forked shell itself: its first word is the fork's pid.
- */
-const SUPERVISOR = [
-  'trap : HUP INT QUIT USR1 USR2 PIPE ALRM TERM',
-  '(read -r pid _ </proc/self/stat; echo "$pid" >&4; read -r go <&4 && exec "$@" 3>&- 4>&-)',
-  // Not the last command, or the shell would execute it in its own place.
-  'exit $?',
-].join('\n');
+import type { SandboxPlace } from './sandbox-view.ts';
+import { SHELL, startSupervisor, startUndertaker } from './supervision.ts';
 
 /** What a shell's `exec` that failed ended with → the errno behind it. */
 const SHELL_SAYS: Readonly<Record<number, string>> = {
@@ -79,16 +51,18 @@ export async function startDetached(place: SandboxPlace, request: DetachedReques
   if (file.startsWith('-'))
     throw new LaunchError(file, NOT_FOUND_STATUS, 'the name of a command does not start with "-"');
   keepFilesFromChildren();
-  const pipe = launchLibc().pipe();
+  const [life, launch] = [launchLibc().pipe(), launchLibc().pipe()];
   let undertaker: ChildProcess | undefined;
   let supervisor: ChildProcess | undefined;
   try {
-    undertaker = spawnShell([UNDERTAKER, 'tsnet-undertaker', ...reap], [pipe.readFd, 'ignore', 'ignore'], '/');
-    supervisor = startSupervisor(place, command, { log, lifeFd: pipe.writeFd });
+    undertaker = startUndertaker(reap, { life: life.readFd, launch: launch.readFd });
+    supervisor = startSupervisor(place, command, { log, life: life.writeFd });
     const gate = supervisor.stdio[4] as Duplex;
     const pid = await readPid(gate);
     await adopt(pid);
-    await openGate(gate, { file, pid, supervisorPid: required(supervisor) });
+    await stopSupervisor(required(supervisor), launch.writeFd);
+    gate.write('\n');
+    await execution(file, pid);
     gate.destroy();
     supervisor.unref();
     undertaker.unref();
@@ -99,43 +73,7 @@ export async function startDetached(place: SandboxPlace, request: DetachedReques
     supervisor?.stdio[4]?.destroy();
     throw error;
   } finally {
-    closeSync(pipe.readFd);
-    closeSync(pipe.writeFd);
-  }
-}
-
-function spawnShell(
-  args: readonly string[],
-  stdio: readonly (number | 'ignore' | 'pipe')[],
-  cwd?: string,
-): ChildProcess {
-  const child = spawn(SHELL, ['-c', ...args], {
-    stdio: [...stdio],
-    detached: true,
-    ...(cwd === undefined ? {} : { cwd }),
-  });
-  // Without a listener a failed start would end this process; `required` reports it.
-  child.on('error', () => undefined);
-  return child;
-}
-
-function startSupervisor(
-  place: SandboxPlace,
-  command: readonly string[],
-  { log, lifeFd }: { readonly log: string; readonly lifeFd: number },
-): ChildProcess {
-  let logFd: number;
-  try {
-    logFd = openSync(log, 'a', 0o640);
-  } catch (error) {
-    throw refused(`write ${log}`, error);
-  }
-  try {
-    return inSandbox(place, () =>
-      spawnShell([SUPERVISOR, 'tsnet-supervisor', ...command], ['ignore', logFd, logFd, lifeFd, 'pipe']),
-    );
-  } finally {
-    closeSync(logFd);
+    for (const fd of [life.readFd, life.writeFd, launch.readFd, launch.writeFd]) closeSync(fd);
   }
 }
 
@@ -175,34 +113,31 @@ function readPid(gate: Duplex): Promise<number> {
   });
 }
 
-async function openGate(
-  gate: Duplex,
-  { file, pid, supervisorPid }: { readonly file: string; readonly pid: number; readonly supervisorPid: number },
-): Promise<void> {
-  signal(supervisorPid, 'SIGSTOP');
+/** Returns when it has stopped: it cannot reap the fork any more. */
+async function stopSupervisor(pid: number, launchFd: number): Promise<void> {
+  writeSync(launchFd, `${pid}\n`);
   try {
-    await poll(file, () => processFacts(supervisorPid)?.state === 'T' || undefined);
-    gate.write('\n');
-    const end = await poll(file, () => {
-      const facts = processFacts(pid);
-      if (facts === undefined || facts.state === 'X') return 'gone';
-      if (facts.hasExecuted) return 'executed';
-      return facts.state === 'Z' ? facts.waitStatus : undefined;
-    });
-    if (end === 'executed') return;
-    const status = end === 'gone' ? 0 : end >> 8;
-    throw launchError(file, SHELL_SAYS[status] ?? `status ${status}`);
-  } finally {
-    signal(supervisorPid, 'SIGCONT');
-  }
-}
-
-function signal(pid: number, name: NodeJS.Signals): void {
-  try {
-    process.kill(pid, name);
+    process.kill(pid, 'SIGSTOP');
   } catch (error) {
     if (errorCode(error) !== 'ESRCH') throw error;
   }
+  await poll(SHELL, () => {
+    const state = processFacts(pid)?.state;
+    return state === undefined || state === 'T' || state === 'Z' ? true : undefined;
+  });
+}
+
+/** Returns when the fork has executed the command; throws how that failed. */
+async function execution(file: string, pid: number): Promise<void> {
+  const end = await poll(file, () => {
+    const facts = processFacts(pid);
+    if (facts === undefined || facts.state === 'X') return 'gone';
+    if (facts.hasExecuted) return 'executed';
+    return facts.state === 'Z' ? facts.waitStatus : undefined;
+  });
+  if (end === 'executed') return;
+  const status = end === 'gone' ? 0 : end >> 8;
+  throw launchError(file, SHELL_SAYS[status] ?? `status ${status}`);
 }
 
 async function poll<T>(file: string, look: () => T | undefined): Promise<T> {

@@ -116,7 +116,7 @@ export interface Kernel {
   /** The namespace at a path now; undefined when the path is not there or is not a namespace. */
   netnsAt(path: string): Netns | undefined;
   /** Whether some process still lives in the namespace (its /proc/PID/ns/net). */
-  netnsInUse(netns: { readonly device: number; readonly inode: number }): boolean;
+  netnsInUse(netns: Pick<Netns, 'device' | 'inode' | 'cookie'>): boolean;
   processIdentity(pid: number): ProcessIdentity | undefined;
   isAlive(process: ProcessIdentity): boolean;
   /** Ends all sockets. */

@@ -7,10 +7,15 @@
  * environment is volatile), and a fresh read transaction whenever a view is made, because lmdb-js otherwise keeps one
  * snapshot for a whole turn of the event loop.
  *
- * Opening an environment must not happen while another process commits to it: LMDB 0.9.90 sets the shared number of the last
- * transaction at every open (mdb_env_open2), to what it read a moment before, and the next writer would then write over the
- * commit in between. Whoever opens holds the gate (`ledger.ts`).
+ * Two faults of LMDB 0.9.90 (the one in lmdb-js 3) are kept out of the way here and in `ledger.ts`:
+ * - Every open sets the shared number of the last transaction to what it read a moment before (mdb_env_open2), so that the
+ *   next writer would write over a commit in between. Whoever opens holds the gate of `ledger.ts`, as whoever commits does.
+ * - A process that closes an environment as its last user destroys the mutexes in it (mdb_env_close_active), while the next
+ *   one already waits to use them, and then cannot. So nothing is ever closed but by the end of the process, and at that
+ *   end LMDB, which would close in Node's clean-up, finds its lock file gone and leaves the mutexes alone.
  */
+import { closeSync, fstatSync, readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
 import { ABORT, open, type RootDatabase } from 'lmdb';
 import { prepareFiles } from './environment-files.ts';
 import { endOf, type Entry, type KeyValues } from './key-values.ts';
@@ -25,13 +30,37 @@ export interface Environment {
   transact<T>(work: () => T, end: 'commit' | 'abort'): T;
   /** Forgets the snapshot: the next read sees the latest commit. */
   refresh(): void;
-  close(): Promise<void>;
 }
 
 /** Address space set aside, not disk; LMDB files grow as they fill. */
 const MAP_BYTES = 4 * 2 ** 30;
 /** Processes that may read at the same time. */
 const MOST_READERS = 2048;
+
+interface Opened {
+  readonly environment: Environment;
+  /** Device and inode of the lock file. */
+  readonly identity: string;
+}
+
+/** What this process has open. LMDB forbids to open an environment twice in a process (lmdb.h, Caveats). */
+const opened = new Map<string, Opened>();
+
+function identityOf({ dev, ino }: { readonly dev: number; readonly ino: number }): string {
+  return `${dev}:${ino}`;
+}
+
+/** Closes the lock files under LMDB, which then cannot take the lock under which it would destroy the mutexes. */
+function keepMutexes(): void {
+  const identities = new Set([...opened.values()].map(({ identity }) => identity));
+  for (const name of readdirSync('/proc/self/fd')) {
+    try {
+      if (identities.has(identityOf(fstatSync(Number(name))))) closeSync(Number(name));
+    } catch {
+      // The descriptor by which the folder was read.
+    }
+  }
+}
 
 /**
  * Opens the environment in a directory, which is made if it is not there. lmdb-js frees the slots of dead readers on the way.
@@ -40,29 +69,40 @@ const MOST_READERS = 2048;
  * @throws TsnetError LEDGER or PERMISSION
  */
 export function openEnvironment(directory: string, persistence: 'durable' | 'volatile'): Environment {
-  let database: RootDatabase<unknown, string>;
   try {
     prepareFiles(directory, MOST_READERS);
-    database = open<unknown, string>({
-      path: directory,
-      encoding: 'json',
-      noSubdir: false,
-      mapSize: MAP_BYTES,
-      maxReaders: MOST_READERS,
-      noSync: persistence === 'volatile',
-      overlappingSync: false,
-      ...{ permissionsMode: 0o600 },
-    });
+    const identity = identityOf(statSync(path.join(directory, 'lock.mdb')));
+    const known = opened.get(directory);
+    if (known?.identity === identity) return known.environment;
+    const environment = environmentOf(openDatabase(directory, persistence), directory);
+    if (opened.size === 0) process.once('exit', keepMutexes);
+    opened.set(directory, { environment, identity });
+    return environment;
   } catch (error) {
     throw ledgerError('open', directory, error);
   }
+}
+
+function openDatabase(directory: string, persistence: 'durable' | 'volatile'): RootDatabase<unknown, string> {
+  return open<unknown, string>({
+    path: directory,
+    encoding: 'json',
+    noSubdir: false,
+    mapSize: MAP_BYTES,
+    maxReaders: MOST_READERS,
+    noSync: persistence === 'volatile',
+    overlappingSync: false,
+    ...{ permissionsMode: 0o600 },
+  });
+}
+
+function environmentOf(database: RootDatabase<unknown, string>, directory: string): Environment {
   return {
     pairs: keyValues(database, directory),
     transact: (work, end) => transact(database, directory, work, end),
     refresh: () => {
       database.resetReadTxn();
     },
-    close: () => database.close(),
   };
 }
 

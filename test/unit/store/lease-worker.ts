@@ -2,7 +2,7 @@
  * A process of its own that leases addresses; started by tests, bundled by `worker.ts`.
  *
  * argv: data-root, exec-root, the network's name, how many leases, and what to do:
- * `finish`: lease them, print them, end. `reopen`: open and close the ledger that often. `die`: be killed inside the last transaction. `loop`: go on for ever, a line a lease.
+ * `finish`: lease them, print them, end. `die`: be killed inside the last transaction. `loop`: go on for ever, a line a lease.
  */
 import { randomUUID } from 'node:crypto';
 import { chooseAddress } from '../../../src/ipam/choose-address.ts';
@@ -26,15 +26,6 @@ function lease(ledger: Ledger, beforeCommit: () => void): string {
   });
 }
 
-async function reopen(times: number): Promise<void> {
-  for (let done = 0; done < times; done++) {
-    const ledger = openLedger({ dataRoot, execRoot });
-    ledger.read((view) => view.pending());
-    await ledger.close();
-    process.stdout.write(`${done}\n`);
-  }
-}
-
 async function leaseMany(total: number): Promise<void> {
   const ledger = openLedger({ dataRoot, execRoot });
   for (let done = 0; done < total; done++) {
@@ -47,4 +38,4 @@ async function leaseMany(total: number): Promise<void> {
   await ledger.close();
 }
 
-await (how === 'reopen' ? reopen(Number(count)) : leaseMany(how === 'loop' ? Infinity : Number(count)));
+await leaseMany(how === 'loop' ? Infinity : Number(count));

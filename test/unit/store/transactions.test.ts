@@ -191,7 +191,6 @@ describe('a crash between the two commits of one change', () => {
       change.deleteNetwork(WEB.id);
     });
     expect(ledger.read((view) => view.networks())).toEqual([]);
-    return Promise.all([networks.close(), endpoints.close()]);
   });
 });
 

@@ -45,7 +45,7 @@ export function startWorker(
   { dataRoot, execRoot }: LedgerPlaces,
   network: string,
   count: number,
-  how: 'finish' | 'reopen' | 'die' | 'loop',
+  how: 'finish' | 'die' | 'loop',
 ): Worker {
   const child = spawn(process.execPath, [bundlePath(), dataRoot, execRoot, network, String(count), how], {
     stdio: ['ignore', 'pipe', 'pipe'],
