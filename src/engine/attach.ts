@@ -77,7 +77,7 @@ function writeIntent(context: EngineContext, change: LedgerChange, request: Atta
   };
   if (known === undefined) change.putSandbox(sandbox);
   const before = attachedEndpoints(change, sandbox.id);
-  const endpoints = request.attachments.map(({ network, options }): Endpoint => {
+  const made = request.attachments.map(({ network, options }): AttachedEndpoint => {
     const current = change.network(network.id);
     if (current?.state !== 'active') {
       throw new TsnetError('NOT_FOUND', `connect ${sandbox.name} to ${network.name}: the network is being removed`);
@@ -93,16 +93,13 @@ function writeIntent(context: EngineContext, change: LedgerChange, request: Atta
       }),
     };
     change.putEndpoint(endpoint);
-    return endpoint;
+    return { network: current, endpoint };
   });
   const after = attachedEndpoints(change, sandbox.id);
   return {
     sandbox,
-    endpoints,
-    plan: endpoints.flatMap((endpoint, index) => {
-      const network = request.attachments[index]?.network;
-      return network === undefined ? [] : driverOf(context, network).endpointPlan(network, endpoint);
-    }),
+    endpoints: made.map(({ endpoint }) => endpoint),
+    plan: made.flatMap(({ network, endpoint }) => driverOf(context, network).endpointPlan(network, endpoint)),
     routes: planDifference(sandboxPlan(sandbox, before), sandboxPlan(sandbox, after)),
   };
 }
@@ -116,11 +113,23 @@ export async function attach(context: EngineContext, request: AttachRequest): Pr
     );
     return { sandbox, endpoints, plan: [...plan, ...routes.added] };
   }
-  await realize(
-    context,
-    request.attachments.map(({ network }) => network),
-  );
+  for (;;) {
+    const attached = await attachOnce(context, request, facts);
+    if (attached !== undefined) return attached;
+  }
+}
+
+/** Undefined when a network was taken down between its bringing up and our turn: then all is to be done again. */
+async function attachOnce(context: EngineContext, request: AttachRequest, facts: Facts): Promise<Attached | undefined> {
+  const networks = request.attachments.map(({ network }) => network);
+  await realize(context, networks);
   return context.lock.shared(async () => {
+    // While we hold the lock nobody takes a network down.
+    if (
+      context.ledger.read((view) => networks.some(({ id }) => view.network(id) !== undefined && !view.isRealized(id)))
+    ) {
+      return undefined;
+    }
     const intent = context.ledger.change((change) => writeIntent(context, change, request, facts));
     const endpoints = await carryOut(context, intent, request);
     return { sandbox: intent.sandbox, endpoints, plan: [...intent.plan, ...intent.routes.added] };

@@ -175,7 +175,7 @@ function poolRequests(
   const chosen = (family: Family): PoolRequest => {
     const defaults = context.config.defaultAddressPools;
     const pools =
-      family === 6 && defaults.every(({ base }) => familyOf(base) === 4) ? [ulaPool(installationSeed(view))] : defaults;
+      family === 6 && defaults.every(({ base }) => familyOf(base) === 4) ? [ulaPool(view.installationId())] : defaults;
     const avoid = facts.routes.map(({ destination }) => destination);
     const spoken = family === 4 ? [...used, { network: 'bridge', subnet: DEFAULT_BRIDGE_SUBNET }] : used;
     return { ...withoutSubnet(bare, family), subnet: choosePool({ family, pools, used: spoken, avoid }) };
@@ -192,11 +192,6 @@ function withoutSubnet(bare: readonly IpamRequest[], family: Family): Omit<PoolR
   if (one === undefined) return {};
   const { subnet: _subnet, ...rest } = one;
   return rest;
-}
-
-/** What makes this installation's IPv6 addresses its own: the random id of the network that it never deletes. */
-export function installationSeed(view: LedgerView): string {
-  return view.networkByName('none')?.id ?? '';
 }
 
 export function driverDefaults({ config }: EngineContext): DriverDefaults {

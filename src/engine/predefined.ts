@@ -14,18 +14,15 @@ import { DEFAULT_BRIDGE_SUBNET } from '../ipam/choose-pool.ts';
 import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
 import { ulaPool } from '../ipam/ula.ts';
 import { driverNamed, type EngineContext } from './context.ts';
-import { driverDefaults, installationSeed } from './create-network.ts';
-import type { PredefinedState } from './predefined-state.ts';
+import { driverDefaults } from './create-network.ts';
+import { predefinedState, type PredefinedState } from './predefined-state.ts';
 import { takeDown } from './realize.ts';
 
 /** Docker calls the driver of the network "none" so. */
 const NULL_DRIVER = 'null';
 
 /** Makes what {@link predefinedState} found missing or out of date. */
-export async function renewPredefined(
-  context: EngineContext,
-  { complete, stale, wanted }: PredefinedState,
-): Promise<void> {
+export async function renewPredefined(context: EngineContext, { complete, stale }: PredefinedState): Promise<void> {
   if (!complete) {
     context.ledger.changeNetworks((change) => {
       for (const [name, driver] of [
@@ -36,7 +33,7 @@ export async function renewPredefined(
       }
     });
   }
-  if (stale) await renewDefault(context, wanted);
+  if (stale) await renewDefault(context);
 }
 
 function bareNetwork(context: EngineContext, name: string, driver: string): Network {
@@ -62,29 +59,23 @@ function bareNetwork(context: EngineContext, name: string, driver: string): Netw
   };
 }
 
-async function renewDefault(context: EngineContext, configuredBy: string): Promise<void> {
+async function renewDefault(context: EngineContext): Promise<void> {
   const { ledger, config } = context;
-  const old = ledger.read((view) => view.networkByName('bridge'));
   await context.lock.exclusive(async () => {
+    // Somebody else may have been first; the network that is up now is theirs.
+    const { stale, wanted } = predefinedState(ledger, config);
+    if (!stale) return;
+    const old = ledger.read((view) => view.networkByName('bridge'));
     if (old !== undefined && ledger.read((view) => view.isRealized(old.id))) await takeDown(context, old);
     const facts = config.bridge === 'none' ? undefined : await context.kernel.facts();
     ledger.changeNetworks((change) => {
       const current = change.networkByName('bridge');
-      if (current?.configuredBy === configuredBy && config.bridge !== 'none') return;
-      if (current !== undefined && change.hasEndpoints(current.id)) return;
-      if (facts === undefined) {
-        if (current !== undefined) {
-          change.forgetNetwork(current.id);
-          change.deleteNetwork(current.id);
-        }
-        return;
-      }
-      const made = defaultNetwork(context, change, facts, configuredBy);
-      if (current !== undefined) {
-        change.forgetNetwork(current.id);
-        change.putNetwork({ ...made, id: current.id, createdAt: current.createdAt });
-      } else {
-        change.putNetwork(made);
+      if (current !== undefined) change.forgetNetwork(current.id);
+      if (facts !== undefined) {
+        const made = defaultNetwork(context, change, facts, wanted);
+        change.putNetwork(current === undefined ? made : { ...made, id: current.id, createdAt: current.createdAt });
+      } else if (current !== undefined) {
+        change.deleteNetwork(current.id);
       }
     });
   });
@@ -146,7 +137,7 @@ function defaultPools(context: EngineContext, view: LedgerView, facts: Facts): P
   };
   const requests: (PoolRequest & { readonly route?: string })[] = [v4];
   if (config.ipv6) {
-    const own = ulaPool(installationSeed(view));
+    const own = ulaPool(view.installationId());
     requests.push(
       pool(config.bip6 ?? onBridge(6), config.fixedCidrV6, config.defaultGatewayV6) ?? {
         subnet: own.base.replace(/\/.*/, `/${own.size}`),

@@ -10,7 +10,8 @@ const NO_SANDBOXES = new Map<string, never>();
 
 /** Makes sure that the networks' plans stand. Costs one ledger read when they do. */
 export async function realize(context: EngineContext, networks: readonly Network[]): Promise<void> {
-  const absent = (): Network[] => context.ledger.read((view) => networks.filter(({ id }) => !view.isRealized(id)));
+  const absent = (): Network[] =>
+    context.ledger.read((view) => networks.flatMap(({ id }) => (view.isRealized(id) ? [] : (view.network(id) ?? []))));
   if (absent().length === 0) return;
   await context.lock.exclusive(async () => {
     for (const network of absent()) await bringUp(context, network);

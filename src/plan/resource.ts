@@ -172,7 +172,6 @@ export type FirewallResource =
 
 export type Resource = LinkResource | FirewallResource;
 export type ResourceKind = Resource['kind'];
-export type ResourceOf<K extends ResourceKind> = Extract<Resource, { readonly kind: K }>;
 
 /** What must exist for one network or one endpoint, in the order in which it is made; removal goes in reverse. */
 export type Plan = readonly Resource[];

@@ -11,10 +11,10 @@
  * - Every open sets the shared number of the last transaction to what it read a moment before (mdb_env_open2), so that the
  *   next writer would write over a commit in between. Whoever opens holds the gate of `ledger.ts`, as whoever commits does.
  * - A process that closes an environment as its last user destroys the mutexes in it (mdb_env_close_active), while the next
- *   one already waits to use them, and then cannot. So nothing is ever closed but by the end of the process, and at that
- *   end LMDB, which would close in Node's clean-up, finds its lock file gone and leaves the mutexes alone.
+ *   one already waits to use them, and then cannot. So nothing is ever closed but by the kernel at the end of the process;
+ *   the next one to open finds the dead reader's slot and frees it.
  */
-import { closeSync, fstatSync, readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import path from 'node:path';
 import { ABORT, open, type RootDatabase } from 'lmdb';
 import { prepareFiles } from './environment-files.ts';
@@ -50,16 +50,16 @@ function identityOf({ dev, ino }: { readonly dev: number; readonly ino: number }
   return `${dev}:${ino}`;
 }
 
-/** Closes the lock files under LMDB, which then cannot take the lock under which it would destroy the mutexes. */
-function keepMutexes(): void {
-  const identities = new Set([...opened.values()].map(({ identity }) => identity));
-  for (const name of readdirSync('/proc/self/fd')) {
-    try {
-      if (identities.has(identityOf(fstatSync(Number(name))))) closeSync(Number(name));
-    } catch {
-      // The descriptor by which the folder was read.
-    }
-  }
+/**
+ * When the event loop runs dry Node cleans up, and that closes LMDB; `process.exit` does not. So a process that is about to end
+ * by itself is ended, after all its other listeners of `exit` and with the same status.
+ */
+function endWithoutClosing(): void {
+  process.once('beforeExit', () => {
+    process.once('exit', () => {
+      process.exit();
+    });
+  });
 }
 
 /**
@@ -75,7 +75,7 @@ export function openEnvironment(directory: string, persistence: 'durable' | 'vol
     const known = opened.get(directory);
     if (known?.identity === identity) return known.environment;
     const environment = environmentOf(openDatabase(directory, persistence), directory);
-    if (opened.size === 0) process.once('exit', keepMutexes);
+    if (opened.size === 0) endWithoutClosing();
     opened.set(directory, { environment, identity });
     return environment;
   } catch (error) {

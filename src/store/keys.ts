@@ -18,7 +18,7 @@ function digits(family: Family, value: bigint): string {
 }
 
 /** Hex digits of fixed width: sorts as the addresses do. */
-export function sortable(address: string): string {
+function sortable(address: string): string {
   const { family, value } = parseAddress(address);
   return digits(family, value);
 }

@@ -15,6 +15,32 @@ afterEach(() => {
   lab.close();
 });
 
+/** What a change does to the world, from the ledger's writes to the programs it starts: the places to be cut at. */
+const DEEDS = ['sendmsg', 'pwrite64', 'setns', 'pwritev', 'vfork,clone3,clone', 'close'];
+
+/** Starts tsnet on the host; SIGKILL hits it when it does `deed` for the n-th time. Resolves when it has ended either way. */
+function cutAt(args: readonly string[], deed: string, nth: number): Promise<void> {
+  const inject = [
+    '-f',
+    '-qqq',
+    '-o',
+    '/dev/null',
+    '-e',
+    `trace=${deed}`,
+    '-e',
+    `inject=${deed}:signal=SIGKILL:when=${nth}`,
+  ];
+  return new Promise((resolve) => {
+    const child = spawn('nsenter', [`--net=${host.path}`, 'strace', ...inject, process.execPath, TSNET, ...args], {
+      env: { ...process.env, ...host.env },
+      stdio: 'ignore',
+    });
+    child.on('exit', () => {
+      resolve();
+    });
+  });
+}
+
 /** Starts tsnet on the host and kills it after `afterMs`; resolves when it has ended either way. */
 function cut(args: readonly string[], afterMs: number): Promise<void> {
   return new Promise((resolve) => {
@@ -78,7 +104,9 @@ describe('kill -9', () => {
         ['rm', `n${round % 4}`],
       ];
       const command = commands[Math.floor(next() * commands.length)] ?? [];
-      await cut(command, wholeMs * (0.3 + next() * 0.7));
+      const deed = DEEDS[Math.floor(next() * DEEDS.length)] ?? 'sendmsg';
+      if (round % 3 === 0) await cut(command, wholeMs * (0.3 + next() * 0.7));
+      else await cutAt(command, deed, 1 + Math.floor(next() * (deed === 'close' ? 60 : 12)));
       if ((await info()).pending > 0) unfinished += 1;
       // Every fourth time a change comes first instead: recovery is implicit.
       if (round % 4 === 3) await host.tsnet(['create', 'probe']).then(() => host.tsnet(['rm', 'probe']));

@@ -62,7 +62,7 @@ describe('many processes', () => {
     const places = temporaryPlaces();
     const writer = startWorker(places, 'web', 0, 'loop');
     const given: string[] = [];
-    for (let round = 0; round < 15; round++) {
+    for (let round = 0; round < 6; round++) {
       const ended = await Promise.all([1, 2, 3].map(() => startWorker(places, 'web', 1, 'finish').ended));
       for (const { status, stderr, lines } of ended) {
         expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
