@@ -39,7 +39,7 @@ const nativeModules = {
       {
         from: 'netlink',
         loader: 'node-gyp-build',
-        file: '`${folder}/prebuilds/${process.platform}-${process.arch}/node.napi.node`',
+        file: '`netlink/prebuilds/${process.platform}-${process.arch}/node.napi.node`',
       },
     ];
     for (const owner of owners) {
@@ -53,12 +53,12 @@ const nativeModules = {
       loader: 'js',
       resolveDir: root,
       contents: `
-        const entry = require.resolve('${from}');
-        const folder = entry.slice(0, entry.lastIndexOf('/node_modules/${from}/') + ${'/node_modules/'.length + from.length});
         module.exports = () => {
           try {
             return require(${file});
           } catch {
+            const entry = require.resolve('${from}');
+            const folder = entry.slice(0, entry.lastIndexOf('/node_modules/${from}/') + ${'/node_modules/'.length + from.length});
             return require('${loader}')(folder);
           }
         };
@@ -70,12 +70,9 @@ const nativeModules = {
         namespace === 'native-loader' || name === 'koffi' ? { path: name, external: true } : undefined,
     );
     bundle.onResolve({ filter: /\.node$/ }, ({ path: file }) => ({ path: file, external: true }));
-    // Speeds up an encoding that the ledger does not use, and costs a third of a start to find.
-    bundle.onResolve({ filter: /^msgpackr-extract$/ }, () => ({ path: 'msgpackr-extract', namespace: 'left-out' }));
-    bundle.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({
-      loader: 'js',
-      contents: 'module.exports = undefined;',
-    }));
+    // The encoding that lmdb uses unless told otherwise; the ledger writes JSON. Loading it costs every start several milliseconds.
+    bundle.onResolve({ filter: /^msgpackr$/ }, () => ({ path: 'msgpackr', namespace: 'left-out' }));
+    bundle.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ loader: 'js', contents: 'module.exports = {};' }));
   },
 };
 
@@ -88,7 +85,7 @@ const ownScopes = {
   setup(bundle) {
     const require = createRequire(path.join(root, 'package.json'));
     const fromLmdb = createRequire(require.resolve('lmdb'));
-    bundle.onResolve({ filter: /^(lmdb|msgpackr|ordered-binary|weak-lru-cache)$/ }, (args) =>
+    bundle.onResolve({ filter: /^(lmdb|ordered-binary|weak-lru-cache)$/ }, (args) =>
       args.namespace === 'native-loader'
         ? undefined
         : { path: (args.path === 'lmdb' ? require : fromLmdb).resolve(args.path) },
@@ -137,15 +134,17 @@ function makeCodeCache(folder, name) {
     process.on('exit', () => writeFileSync(file.replace('.cjs', '.cache'), script.createCachedData()));
     script.runInThisContext()({}, createRequire(file), { exports: {} }, file, ${JSON.stringify(path.join(folder, 'lib'))});
   `;
-  spawnSync(process.execPath, ['-e', program], {
-    stdio: 'ignore',
-    env: {
-      ...process.env,
-      TSNET_DATA_ROOT: `${ledger}/lib`,
-      TSNET_EXEC_ROOT: `${ledger}/run`,
-      TSNET_CONFIG: `${ledger}/none`,
-    },
-  });
+  // Twice: the first start makes the default network, which no later one does; the second one's cache stays.
+  for (let start = 0; start < 2; start += 1)
+    spawnSync(process.execPath, ['-e', program], {
+      stdio: 'ignore',
+      env: {
+        ...process.env,
+        TSNET_DATA_ROOT: `${ledger}/lib`,
+        TSNET_EXEC_ROOT: `${ledger}/run`,
+        TSNET_CONFIG: `${ledger}/none`,
+      },
+    });
   rmSync(ledger, { recursive: true, force: true });
 }
 
