@@ -2,35 +2,17 @@
  * flock(2): locks that span processes and that the kernel releases when their holder dies.
  */
 import { closeSync, constants, mkdirSync, openSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { TsnetError } from '../model/error.ts';
 import type { ChangeLock } from '../plan/kernel.ts';
+import { refused } from './kernel-refusal.ts';
+import { libc } from './libc.ts';
 
-const LOCK_SH = 1;
-const LOCK_EX = 2;
-const LOCK_NB = 4;
-const EAGAIN = 11;
 const WAIT_MS = 60_000;
 const LONGEST_PAUSE_MS = 8;
 
 export type LockMode = 'shared' | 'exclusive';
-
-let flock: ((fd: number, operation: number) => number) | undefined;
-
-/** 0, or the errno. Never waits: a call that waited would stop the timers of the whole process. */
-function tryLock(fd: number, mode: LockMode): number {
-  if (flock === undefined) {
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    const call = koffi.load(null).func('int flock(int fd, int operation)') as unknown as (
-      fd: number,
-      operation: number,
-    ) => number;
-    flock = (file, operation) => (call(file, operation) === 0 ? 0 : koffi.errno());
-  }
-  return flock(fd, (mode === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB);
-}
 
 /** Opens and locks `file`, which is made where it is missing. Closing the descriptor lets go. @throws TsnetError TIMEOUT */
 async function lock(file: string, mode: LockMode): Promise<number> {
@@ -38,8 +20,8 @@ async function lock(file: string, mode: LockMode): Promise<number> {
   const fd = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
   try {
     const end = performance.now() + WAIT_MS;
-    for (let errno = tryLock(fd, mode); errno !== 0; errno = tryLock(fd, mode)) {
-      if (errno !== EAGAIN) throw new TsnetError('KERNEL', `lock ${file}: errno ${errno}`);
+    // Never a call that waits: it would stop the timers of the whole process.
+    while (!libc().tryLock(fd, mode)) {
       if (performance.now() > end) {
         throw new TsnetError(
           'TIMEOUT',
@@ -52,7 +34,7 @@ async function lock(file: string, mode: LockMode): Promise<number> {
     return fd;
   } catch (error) {
     closeSync(fd);
-    throw error;
+    throw refused(`lock ${file}`, error);
   }
 }
 

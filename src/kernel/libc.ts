@@ -23,6 +23,8 @@ export interface Libc {
   netnsCookie(): string | undefined;
   /** SOL_NETLINK option of 4 bytes. */
   setNetlinkOption(fd: number, option: number, value: number): void;
+  /** flock(2) without waiting; false while somebody else's lock is in the way. */
+  tryLock(fd: number, mode: 'shared' | 'exclusive'): boolean;
   /** Port of a netlink socket; undefined if `fd` is no netlink socket. */
   netlinkPort(fd: number): number | undefined;
 }
@@ -35,6 +37,10 @@ const AF_UNIX = 1;
 const SOCK_DGRAM_CLOEXEC = 0o2000002;
 const SOL_SOCKET = 1;
 const SO_NETNS_COOKIE = 71;
+const LOCK_SH = 1;
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+const EAGAIN = 11;
 const SOL_NETLINK = 270;
 const AF_NETLINK = 16;
 const SOCKADDR_NL_BYTES = 12;
@@ -64,6 +70,7 @@ function loadLibc(): Libc {
   const setsockopt = bind('int setsockopt(int fd, int level, int option, const void *value, uint32_t length)');
   const openSocket = bind('int socket(int family, int type, int protocol)');
   const getsockopt = bind('int getsockopt(int fd, int level, int option, void *value, void *length)');
+  const flock = bind('int flock(int fd, int operation)');
   const getsockname = bind('int getsockname(int fd, void *address, void *length)');
 
   const check = (result: number): number => {
@@ -90,6 +97,11 @@ function loadLibc(): Libc {
       const bytes = Buffer.alloc(4);
       bytes.writeInt32LE(value, 0);
       check(setsockopt(fd, SOL_NETLINK, option, bytes, bytes.length));
+    },
+    tryLock: (fd, mode) => {
+      if (flock(fd, (mode === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0) return true;
+      if (koffi.errno() === EAGAIN) return false;
+      throw new KernelRefusal(koffi.errno());
     },
     netlinkPort: (fd) => {
       const address = Buffer.alloc(SOCKADDR_NL_BYTES);

@@ -171,7 +171,6 @@ export type FirewallResource =
   IsolateIntent | InternalIntent | IccIntent | MasqueradeIntent | HairpinIntent | PublishIntent;
 
 export type Resource = LinkResource | FirewallResource;
-export type ResourceKind = Resource['kind'];
 
 /** What must exist for one network or one endpoint, in the order in which it is made; removal goes in reverse. */
 export type Plan = readonly Resource[];
