@@ -166,6 +166,21 @@ describe('networks', () => {
       expect(stderr).toMatch(/ids start with it/);
     });
 
+    it('a container more than a bridge has ports, saying so and leaving nothing', async () => {
+      const id = await host.mustTsnet(['create', 'web']);
+      const ports = Array.from({ length: 1023 }, (_, index) => {
+        const link = `full${index}`;
+        return `link add ${link} type veth peer name peer${index}\nlink set ${link} master tsn-${id.slice(0, 11)}\n`;
+      });
+      await host.must('ip', ['-batch', '-'], { input: ports.join('') });
+      const container = lab.namespace('c');
+      const { status, stderr } = await host.tsnet(['connect', 'web', container.path]);
+      expect(status).toBe(1);
+      expect(stderr).toMatch(/1,023 ports/);
+      expect(await container.must('ip', ['-o', 'link'])).not.toContain('eth0');
+      expect(JSON.parse(await host.mustTsnet(['info', '--format', 'json']))).toMatchObject({ endpoints: 0, leases: 0 });
+    });
+
     it('forwarding when daemon.json says hands off, telling what to do', async () => {
       const { writeFileSync } = await import('node:fs');
       writeFileSync(host.env['TSNET_CONFIG'] ?? '', '{"ip-forward": false}');
