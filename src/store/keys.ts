@@ -1,7 +1,7 @@
 /**
  * The keys of the ledger, table by table. Numbers that are sorted have a fixed width.
  */
-import { familyOf, formatAddress, parseAddress } from '../model/address.ts';
+import { familyOf, formatAddress } from '../model/address.ts';
 import type { Family, Protocol } from '../model/records.ts';
 
 export const META = {
@@ -13,14 +13,9 @@ export const META = {
   installation: 'meta/installation',
 } as const;
 
+/** Hex digits of fixed width: sorts as the addresses do. */
 function digits(family: Family, value: bigint): string {
   return value.toString(16).padStart(family === 4 ? 8 : 32, '0');
-}
-
-/** Hex digits of fixed width: sorts as the addresses do. */
-function sortable(address: string): string {
-  const { family, value } = parseAddress(address);
-  return digits(family, value);
 }
 
 export function addressOf(family: Family, sorted: string): string {
