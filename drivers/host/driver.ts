@@ -10,7 +10,7 @@ export default defineDriver({
   scope: 'local',
   ipam: 'none',
   refusesEndpoints:
-    "a container cannot join the host's own namespace once it has another; start it with `--network host`",
+    "the host network is the host's own namespace, to which nothing is attached; running on it is not built yet",
   options: { type: 'object', properties: {}, additionalProperties: false },
   aliases: {},
   parseSettings: () => ({}),

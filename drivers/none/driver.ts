@@ -10,8 +10,7 @@ export default defineDriver({
   api: 1,
   scope: 'local',
   ipam: 'none',
-  refusesEndpoints:
-    'a container on "none" has no interfaces; start it with another network, or connect it to one instead',
+  refusesEndpoints: 'a container on it has no interfaces; connect it to another network instead',
   options: { type: 'object', properties: {}, additionalProperties: false },
   aliases: {},
   parseSettings: () => ({}),

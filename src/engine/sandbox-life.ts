@@ -5,7 +5,7 @@
  * end of its veth, which the kernel destroys together with the namespace. "Cannot tell" counts as alive.
  */
 import type { Sandbox } from '../model/records.ts';
-import type { EngineContext } from './context.ts';
+import { ABANDONED, type EngineContext } from './context.ts';
 import { detach } from './detach.ts';
 
 function sameNetns(a: Sandbox['netns'], b: Sandbox['netns']): boolean {
@@ -44,10 +44,19 @@ export async function dismantleSandbox(context: EngineContext, sandbox: Sandbox)
     const current = change.sandbox(sandbox.id);
     if (current !== undefined) change.putSandbox({ ...current, state: 'removing', owner: self });
   });
-  for (const endpoint of ledger.read((view) => view.endpointsOfSandbox(sandbox.id))) {
-    await detach(context, endpoint.id);
+  try {
+    for (const endpoint of ledger.read((view) => view.endpointsOfSandbox(sandbox.id))) {
+      await detach(context, endpoint.id);
+    }
+    if (sandbox.origin.kind === 'own') kernel.removeNetns(sandbox.netns.path);
+  } catch (error) {
+    // This process may live on; the next change tries again all the same.
+    ledger.change((change) => {
+      const current = change.sandbox(sandbox.id);
+      if (current !== undefined) change.putSandbox({ ...current, state: 'removing', owner: ABANDONED });
+    });
+    throw error;
   }
-  if (sandbox.origin.kind === 'own') kernel.removeNetns(sandbox.netns.path);
   ledger.change((change) => {
     change.deleteSandbox(sandbox.id);
   });
