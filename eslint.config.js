@@ -37,6 +37,7 @@ export default tseslint.config(
   fence(['src/model/**'], ['plan', 'ipam', 'firewall', 'kernel', 'store', 'engine', 'config', 'cli', 'drivers']),
   fence(['src/plan/**', 'src/ipam/**', 'src/firewall/**'], ['kernel', 'store', 'engine', 'config', 'cli', 'drivers']),
   fence(['src/kernel/**', 'src/store/**'], ['engine', 'ipam', 'config', 'cli', 'drivers']),
+  fence(['src/launch/**', 'src/runtimes/**'], ['engine', 'ipam', 'firewall', 'store', 'config', 'cli', 'drivers']),
   fence(['src/config/**'], ['kernel', 'store', 'engine', 'cli', 'drivers']),
   fence(['src/engine/**'], ['kernel', 'store', 'config', 'cli']),
   fence(['drivers/**'], ['ipam', 'firewall', 'kernel', 'store', 'engine', 'config', 'cli']),

@@ -15,7 +15,7 @@ import { driverNamed, driverOf, settled, type EngineContext } from './context.ts
 import type { CreateNetworkAnswer, CreateNetworkRequest, IpamRequest } from './engine.ts';
 import { parseOptions } from './parse-options.ts';
 import { recover } from './recover.ts';
-import { finishNetworkRemoval } from './remove-network.ts';
+import { finishNetworkRemoval } from './finish-network-removal.ts';
 import { attempt, failure } from './undo.ts';
 
 const RESERVED_NAMES = ['bridge', 'host', 'none', 'default'];

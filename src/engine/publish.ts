@@ -8,7 +8,7 @@ import { claimPorts, samePort } from './claim-ports.ts';
 import { ABANDONED, driverOf, namespacesOf, type EngineContext } from './context.ts';
 import type { ChangeAnswer, PublishRequest } from './engine.ts';
 import { staleFlows } from './flows.ts';
-import { knownSandbox } from './disconnect.ts';
+import { knownSandbox } from './known-sandbox.ts';
 import { findNetwork, requireEndpoint } from './lookup.ts';
 import { recover } from './recover.ts';
 import { attempt, failure } from './undo.ts';

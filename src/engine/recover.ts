@@ -15,7 +15,7 @@ import type { Endpoint, ProcessIdentity } from '../model/records.ts';
 import type { Pending } from '../model/ledger.ts';
 import type { EngineContext } from './context.ts';
 import { detach } from './detach.ts';
-import { finishNetworkRemoval } from './remove-network.ts';
+import { finishNetworkRemoval } from './finish-network-removal.ts';
 import { dismantleSandbox } from './sandbox-life.ts';
 import { withdraw } from './withdraw.ts';
 

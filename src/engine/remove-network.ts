@@ -3,12 +3,11 @@ import { TsnetError } from '../model/error.ts';
 import type { Network } from '../model/records.ts';
 import type { LedgerView } from '../model/ledger.ts';
 import type { Plan } from '../plan/resource.ts';
-import { ABANDONED, driverOf, type EngineContext } from './context.ts';
+import { driverOf, type EngineContext } from './context.ts';
+import { finishNetworkRemoval } from './finish-network-removal.ts';
 import { findNetwork } from './lookup.ts';
-import { dismantleUnused } from './realize.ts';
 import { recover } from './recover.ts';
 import { removeDeadSandbox, sandboxDeath } from './sandbox-life.ts';
-import { failure } from './undo.ts';
 
 /** Refuses while containers are on the network, naming each. */
 function refuseInUse(view: LedgerView, network: Network): void {
@@ -77,21 +76,4 @@ export async function removeNetwork(
     if (removing !== undefined) await finishNetworkRemoval(context, removing);
   });
   return { name: network.name, plan, warnings: [] };
-}
-
-/** Removes the network's plan and record: the second half of rm, and the undoing of create. The caller holds the change lock. */
-export async function finishNetworkRemoval(context: EngineContext, network: Network): Promise<void> {
-  try {
-    await context.kernel.remove(driverOf(context, network).networkPlan(network), new Map());
-  } catch (error) {
-    context.ledger.changeNetworks((change) => {
-      change.putNetwork({ ...network, state: 'removing', owner: ABANDONED });
-    });
-    throw failure(`remove network ${network.name}`, error, []);
-  }
-  context.ledger.changeNetworks((change) => {
-    change.forgetNetwork(network.id);
-    change.deleteNetwork(network.id);
-  });
-  await dismantleUnused(context);
 }
