@@ -59,7 +59,12 @@ function sysctls(network: Network, settings: BridgeSettings): { readonly before:
   });
   const after: Resource[] = [];
   if (!settings.adopted) after.push(conf('ipv6', 'accept_ra', '0'));
-  if (network.enableIPv6) after.push(conf('ipv6', 'disable_ipv6', '0'));
+  if (network.enableIPv6) {
+    after.push(conf('ipv6', 'disable_ipv6', '0'));
+    // The kernel resolves neighbours for forwarded packets from the bridge's link-local address: while that is checked for
+    // duplicates, a second or two after the first container comes, published ports would answer nobody.
+    if (!settings.adopted) after.push(conf('ipv6', 'accept_dad', '0'));
+  }
   // A DNATed packet from 127.0.0.1 leaves by the bridge; the kernel takes it for a martian without this. What the
   // containers could do with it is closed by the isolate intent.
   if (forwards(4) && settings.modeIPv4.startsWith('nat')) after.push(conf('ipv4', 'route_localnet', '1'));

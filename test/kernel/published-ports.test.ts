@@ -79,6 +79,7 @@ describe('a published port', () => {
   it('works for IPv6 too, hairpin included', async () => {
     await host.mustTsnet(['create', '--ipv6', 'six']);
     const web = await server('six', ['8080:80']);
+    expect(await host.must('ip', ['-6', 'address', 'show', 'tentative'])).toBe('');
     expect(await ask(client, 'http://[fd50::1]:8080/')).toBe('you are fd50::9');
     expect(await ask(client, 'http://192.168.50.1:8080/')).toBe('you are 192.168.50.9');
     expect(await ask(web, 'http://[fd50::1]:8080/')).toMatch(/you are/);

@@ -199,6 +199,8 @@ export class Lab {
           ...(address.includes(':') ? ['nodad'] : []),
         ]);
       }
+      // A link-local address that is still checked for duplicates forwards nothing for a second or two.
+      await side.must('sysctl', ['-qw', `net.ipv6.conf.${link}.accept_dad=0`]);
       await must('ip', ['-n', side.name, 'link', 'set', link, 'up']);
     }
   }
