@@ -3,7 +3,7 @@
  */
 import { BUILT_IN_DRIVERS } from '../../drivers/index.ts';
 import type { EngineContext } from '../engine/context.ts';
-import { noFirewall, type FirewallExecutor } from '../kernel/firewall-executor.ts';
+import { forFamilies, noFirewall, type FirewallExecutor } from '../kernel/firewall-executor.ts';
 import { changeLock } from '../kernel/file-lock.ts';
 import { openIptables } from '../kernel/iptables.ts';
 import { openKernel } from '../kernel/linux-kernel.ts';
@@ -20,12 +20,14 @@ function openFirewall(config: Config): FirewallExecutor {
       'use firewall-backend "nftables": it is not built in yet; set "firewall-backend": "iptables" in daemon.json',
     );
   }
-  return config.iptables ? openIptables({ execRoot: config.execRoot }) : noFirewall;
+  const families = [...(config.iptables ? [4 as const] : []), ...(config.ip6tables ? [6 as const] : [])];
+  return families.length === 0 ? noFirewall : forFamilies(openIptables({ execRoot: config.execRoot }), families);
 }
 
 export function openContext(config: Config, ledger: Ledger): EngineContext {
   const kernel = openKernel({
     firewall: openFirewall(config),
+    keepsApart: config.iptables && config.ip6tables,
     onSysctlChanged: (key, before, now) => {
       ledger.change((change) => {
         change.recordSysctl({ key, before, now });

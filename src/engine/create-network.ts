@@ -202,7 +202,6 @@ export function driverDefaults({ config }: EngineContext): DriverDefaults {
     mtu: 0,
     publishAddress: config.ip,
     allowDirectRouting: config.allowDirectRouting,
-    firewall: { ipv4: config.iptables, ipv6: config.ip6tables },
   };
 }
 

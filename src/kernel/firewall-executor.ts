@@ -4,6 +4,7 @@
  * A backend gets all intents of a change at once, so that one change is one transaction whatever the number of rules.
  * Everything is idempotent: what is there and right is left alone, what is gone counts as removed.
  */
+import type { Family } from '../model/records.ts';
 import type { Observation, Orphan } from '../plan/kernel.ts';
 import type { FirewallResource } from '../plan/resource.ts';
 
@@ -34,3 +35,23 @@ export const noFirewall: FirewallExecutor = {
   sweep: () => Promise.resolve(),
   dismantle: () => Promise.resolve(),
 };
+
+/** The backend for some families only (daemon.json `iptables`, `ip6tables`): the others' rules are neither written nor missed. */
+export function forFamilies(firewall: FirewallExecutor, families: readonly Family[]): FirewallExecutor {
+  const ours = (intents: readonly FirewallResource[]): FirewallResource[] =>
+    intents.filter(({ family }) => families.includes(family));
+  return {
+    ensure: (intents) => firewall.ensure(ours(intents)),
+    remove: (intents) => firewall.remove(ours(intents)),
+    observe: async (intents) => {
+      const seen = new Map((await firewall.observe(ours(intents))).map((one) => [one.resource, one]));
+      return intents.map((resource) => seen.get(resource) ?? { resource, state: 'present' });
+    },
+    orphans: async (intents) =>
+      (await firewall.orphans(ours(intents))).filter(
+        (orphan) => orphan.kind !== 'rule' || families.includes(orphan.family),
+      ),
+    sweep: (orphans) => firewall.sweep(orphans),
+    dismantle: () => firewall.dismantle(),
+  };
+}

@@ -31,14 +31,16 @@ import { vethExecutor } from './veth-executor.ts';
 
 export interface KernelOptions {
   readonly firewall: FirewallExecutor;
+  /** Whether the firewall keeps containers apart in both families where bridged frames cross it; absent: unless it is none. */
+  readonly keepsApart?: boolean;
   /** Told of every parameter of the host itself that was changed. */
   readonly onSysctlChanged?: SysctlChanged;
 }
 
-export function openKernel({ firewall, onSysctlChanged }: KernelOptions): Kernel {
+export function openKernel({ firewall, keepsApart, onSysctlChanged }: KernelOptions): Kernel {
   const executors: Executors = {
     bridge: bridgeExecutor,
-    veth: vethExecutor(() => firewall !== noFirewall && bridgedFramesCrossFirewall()),
+    veth: vethExecutor(() => (keepsApart ?? firewall !== noFirewall) && bridgedFramesCrossFirewall()),
     'link-up': linkUpExecutor,
     address: addressExecutor,
     route: routeExecutor,

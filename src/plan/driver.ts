@@ -35,8 +35,6 @@ export interface DriverDefaults {
   readonly mtu: number;
   readonly publishAddress: string;
   readonly allowDirectRouting: boolean;
-  /** Whether firewall rules are written at all, per family (`iptables`, `ip6tables`). */
-  readonly firewall: { readonly ipv4: boolean; readonly ipv6: boolean };
 }
 
 export interface ConfigureInput {

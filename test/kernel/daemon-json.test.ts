@@ -103,6 +103,18 @@ describe('daemon.json', () => {
     }
   });
 
+  it('with ip6tables false writes IPv4 rules only, and misses no others', async () => {
+    configure({ ip6tables: false });
+    await host.mustTsnet(['create', '--ipv6', 'six']);
+    const container = lab.namespace('c');
+    await host.mustTsnet(['connect', '-p', '8080:80', 'six', container.path]);
+    expect(await host.must('iptables-save')).toContain('8080');
+    expect(await host.must('ip6tables-save')).not.toContain('TSNET');
+    expect(await host.mustTsnet(['diff'])).toBe('');
+    await host.mustTsnet(['disconnect', 'six', container.path]);
+    await host.mustTsnet(['rm', 'six']);
+  });
+
   it('with iptables false leaves the firewall alone', async () => {
     configure({ iptables: false, ip6tables: false });
     const container = lab.namespace('c');

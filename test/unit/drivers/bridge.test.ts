@@ -31,7 +31,6 @@ function input(
       mtu: 0,
       publishAddress: '0.0.0.0',
       allowDirectRouting: false,
-      firewall: { ipv4: true, ipv6: true },
     },
   };
 }
