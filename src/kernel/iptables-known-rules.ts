@@ -10,9 +10,9 @@
  * file that changes lock, so it is only ever touched by one.
  */
 import { readSync, writeSync } from 'node:fs';
-import { CHAINS, USER_CHAIN } from '../firewall/base.ts';
-import { TABLES, type Rule, type Table } from '../firewall/rule.ts';
-import { rulesIn, type Ruleset } from '../firewall/save.ts';
+import { CHAINS, USER_CHAIN } from '../firewall/iptables/base.ts';
+import { TABLES, type Rule, type Table } from '../firewall/iptables/rule.ts';
+import { rulesIn, type Ruleset } from '../firewall/iptables/save.ts';
 import type { Family } from '../model/records.ts';
 
 /** 2^21 bits a table: at 20,000 rules one lookup in a hundred is in vain. */

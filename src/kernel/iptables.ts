@@ -7,14 +7,14 @@
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { observeIntents, orphanRules } from '../firewall/drift.ts';
-import { additions, completion } from '../firewall/complete.ts';
-import { dismantling } from '../firewall/dismantle.ts';
-import { leavingRules, sweeping, withdrawal } from '../firewall/withdraw.ts';
-import { rulesOf } from '../firewall/iptables.ts';
-import { restoreText, type TableEdit } from '../firewall/restore.ts';
-import { distinct, type Rule } from '../firewall/rule.ts';
-import { parseSave, type Ruleset } from '../firewall/save.ts';
+import { observeIntents, orphanRules } from '../firewall/iptables/drift.ts';
+import { additions, completion } from '../firewall/iptables/complete.ts';
+import { dismantling } from '../firewall/iptables/dismantle.ts';
+import { leavingRules, sweeping, withdrawal } from '../firewall/iptables/withdraw.ts';
+import { rulesOf } from '../firewall/iptables/intent-rules.ts';
+import { restoreText, type TableEdit } from '../firewall/iptables/restore.ts';
+import { distinct, type Rule } from '../firewall/iptables/rule.ts';
+import { parseSave, type Ruleset } from '../firewall/iptables/save.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Family } from '../model/records.ts';
 import type { FirewallResource } from '../plan/resource.ts';

@@ -2,14 +2,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { parseSave } from '../../src/firewall/save.ts';
-import type { RuleOrphan } from '../../src/firewall/rule.ts';
+import { parseSave } from '../../src/firewall/iptables/save.ts';
+import type { RuleOrphan } from '../../src/firewall/iptables/rule.ts';
 import { Lab, type Host } from '../support/lab.ts';
 import { CASES, network, publish } from '../unit/firewall/cases.ts';
 import { firewallOf, savedRules, VARIANTS } from './firewall-scene.ts';
 
 const NETWORK = network({ family: 4, bridge: 'tsnet0', subnet: '172.17.0.0/16' });
-const GOLDEN = path.join(import.meta.dirname, '../unit/firewall/golden');
+const GOLDEN = path.join(import.meta.dirname, '../unit/firewall/iptables/golden');
 
 describe.each(VARIANTS)('iptables-%s', (variant) => {
   let lab: Lab;

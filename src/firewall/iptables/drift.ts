@@ -1,11 +1,11 @@
 /**
  * What differs between the intents and an `iptables-save`, in words for the administrator.
  */
-import type { Family } from '../model/records.ts';
-import type { Observation } from '../plan/kernel.ts';
-import type { FirewallResource } from '../plan/resource.ts';
+import type { Family } from '../../model/records.ts';
+import type { Observation } from '../../plan/kernel.ts';
+import type { FirewallResource } from '../../plan/resource.ts';
 import { baseJumps, CHAINS, targetOf, USER_CHAIN } from './base.ts';
-import { rulesOf } from './iptables.ts';
+import { rulesOf } from './intent-rules.ts';
 import { TABLES, type RuleOrphan, type Table } from './rule.ts';
 import { countOf, hasChain, rulesIn, type Ruleset } from './save.ts';
 

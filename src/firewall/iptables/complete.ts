@@ -1,7 +1,7 @@
 /**
  * What to add: pure functions from rules, and an `iptables-save`, to the commands of one restore.
  */
-import type { Family } from '../model/records.ts';
+import type { Family } from '../../model/records.ts';
 import { baseJumps, CHAINS, type Jumps } from './base.ts';
 import type { TableEdit } from './restore.ts';
 import { TABLES, type Rule } from './rule.ts';

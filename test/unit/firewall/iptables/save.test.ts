@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { containerPortsOf, publishRules } from '../../../src/firewall/publish-rules.ts';
-import { restoreText } from '../../../src/firewall/restore.ts';
-import { countOf, hasChain, parseSave, rulesIn } from '../../../src/firewall/save.ts';
-import { publish } from './cases.ts';
+import { containerPortsOf, publishRules } from '../../../../src/firewall/iptables/publish-rules.ts';
+import { restoreText } from '../../../../src/firewall/iptables/restore.ts';
+import { countOf, hasChain, parseSave, rulesIn } from '../../../../src/firewall/iptables/save.ts';
+import { publish } from '../cases.ts';
 
 describe('iptables-save', () => {
   const text = [

@@ -1,7 +1,7 @@
 /**
  * Firewall intents → iptables rules: the one table of them. Which chain is for what: `base.ts`.
  */
-import type { FirewallResource } from '../plan/resource.ts';
+import type { FirewallResource } from '../../plan/resource.ts';
 import { hairpinRules, iccRules, internalRules, isolateRules, masqueradeRules } from './network-rules.ts';
 import { publishRules } from './publish-rules.ts';
 import type { Rule } from './rule.ts';

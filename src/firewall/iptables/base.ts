@@ -14,7 +14,7 @@
  * What may enter comes before what may leave: a packet from one network to another is first judged by the network that it
  * wants to enter. Security rests on these drops alone, not on the policy of FORWARD, which is left as it is.
  */
-import type { Family } from '../model/records.ts';
+import type { Family } from '../../model/records.ts';
 import type { Table } from './rule.ts';
 
 /** The administrator's chain. */

@@ -1,7 +1,7 @@
 /**
  * Published ports as iptables rules. A range of any length costs as much as one port.
  */
-import type { PublishIntent } from '../plan/resource.ts';
+import type { PublishIntent } from '../../plan/resource.ts';
 import type { Rule } from './rule.ts';
 
 /** Ports of a container, as a published port leads to them. */

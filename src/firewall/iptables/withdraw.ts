@@ -3,7 +3,7 @@
  *
  * A command that names a missing rule fails the whole restore, so nothing is deleted that was not seen.
  */
-import type { PublishIntent } from '../plan/resource.ts';
+import type { PublishIntent } from '../../plan/resource.ts';
 import { CHAINS, USER_CHAIN } from './base.ts';
 import { containerPortsOf, sharedRules } from './publish-rules.ts';
 import type { TableEdit } from './restore.ts';

@@ -1,7 +1,7 @@
 /**
  * How everything of ours goes, once no network needs it.
  */
-import type { Family } from '../model/records.ts';
+import type { Family } from '../../model/records.ts';
 import { baseJumps, CHAINS, targetOf, USER_CHAIN } from './base.ts';
 import type { TableEdit } from './restore.ts';
 import { TABLES, type Table } from './rule.ts';

@@ -4,8 +4,8 @@
  * `rule` is byte for byte what `iptables-save` prints behind `-A CHAIN `, so that to compare the kernel with a plan is to
  * compare strings. The order of its parts is iptables's: `-s -d -i -o -p -m … -j`.
  */
-import type { Family } from '../model/records.ts';
-import type { Orphan } from '../plan/kernel.ts';
+import type { Family } from '../../model/records.ts';
+import type { Orphan } from '../../plan/kernel.ts';
 
 export type Table = 'raw' | 'filter' | 'nat';
 

@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FirewallExecutor } from '../../../src/kernel/firewall-executor.ts';
-import { openIptables } from '../../../src/kernel/iptables.ts';
-import type { RuleOrphan } from '../../../src/firewall/rule.ts';
-import { network, publish } from './cases.ts';
+import type { FirewallExecutor } from '../../../../src/kernel/firewall-executor.ts';
+import { openIptables } from '../../../../src/kernel/iptables.ts';
+import type { RuleOrphan } from '../../../../src/firewall/iptables/rule.ts';
+import { network, publish } from '../cases.ts';
 import { fakeIptables, type FakeIptables } from './fake-iptables.ts';
 
 const NETWORK = network({ family: 4, bridge: 'tsnet0', subnet: '172.17.0.0/16' });

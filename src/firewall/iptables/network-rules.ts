@@ -1,7 +1,7 @@
 /**
  * The intents of a network as iptables rules. A constant number a network, whatever the number of containers.
  */
-import type { HairpinIntent, IccIntent, InternalIntent, IsolateIntent, MasqueradeIntent } from '../plan/resource.ts';
+import type { HairpinIntent, IccIntent, InternalIntent, IsolateIntent, MasqueradeIntent } from '../../plan/resource.ts';
 import type { Rule } from './rule.ts';
 
 /**

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { FirewallExecutor } from '../../../src/kernel/firewall-executor.ts';
-import { openIptables } from '../../../src/kernel/iptables.ts';
-import type { FirewallResource } from '../../../src/plan/resource.ts';
-import { CASES, icc, isolate, network, publish } from './cases.ts';
+import type { FirewallExecutor } from '../../../../src/kernel/firewall-executor.ts';
+import { openIptables } from '../../../../src/kernel/iptables.ts';
+import type { FirewallResource } from '../../../../src/plan/resource.ts';
+import { CASES, icc, isolate, network, publish } from '../cases.ts';
 import { fakeIptables, type FakeIptables } from './fake-iptables.ts';
 
 const BRIDGE = { family: 4, bridge: 'tsnet0', subnet: '172.17.0.0/16' } as const;

@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { completion } from '../../../src/firewall/complete.ts';
-import { rulesOf } from '../../../src/firewall/iptables.ts';
-import { restoreText } from '../../../src/firewall/restore.ts';
-import { distinct } from '../../../src/firewall/rule.ts';
-import { CASES, type Case } from './cases.ts';
+import { completion } from '../../../../src/firewall/iptables/complete.ts';
+import { rulesOf } from '../../../../src/firewall/iptables/intent-rules.ts';
+import { restoreText } from '../../../../src/firewall/iptables/restore.ts';
+import { distinct } from '../../../../src/firewall/iptables/rule.ts';
+import { CASES, type Case } from '../cases.ts';
 import { fakeIptables } from './fake-iptables.ts';
 
 /** The golden file of a case: everything there is after its intents were ensured on an empty host. */
