@@ -3,55 +3,14 @@
  *
  * Programs start without a shell, from this process: it is in the host's namespace.
  */
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { TsnetError } from '../model/error.ts';
 import type { Family } from '../model/records.ts';
+import type { ProgramCall, ProgramOutcome, RunProgram } from './run-program.ts';
 
 const TIMEOUT_MS = 60_000;
 /** Seconds that legacy iptables waits for its own lock, /run/xtables.lock; the nft variant has none. */
 const XTABLES_WAIT_SECONDS = 30;
-/** Where iptables lives when the caller (a container runtime, a systemd unit) left it out of PATH. */
-const SBIN = '/usr/sbin:/sbin:/usr/local/sbin';
-
-export interface ProgramOutcome {
-  readonly status: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-interface ProgramCall {
-  readonly file: string;
-  readonly args: readonly string[];
-  readonly input: string;
-  readonly timeoutMs: number;
-  /** A descriptor that the program keeps open for as long as it runs. */
-  readonly inherit?: number;
-}
-
-/** Runs a program to its end. Rejects with the error of spawn(2) (`code: 'ENOENT'`) if it cannot be started. */
-export type RunProgram = (call: ProgramCall) => Promise<ProgramOutcome>;
-
-export const runProgram: RunProgram = ({ file, args, input, timeoutMs, inherit }) =>
-  new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      stdio: ['pipe', 'pipe', 'pipe', ...(inherit === undefined ? [] : [inherit])],
-      env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:${SBIN}` },
-      timeout: timeoutMs,
-      killSignal: 'SIGKILL',
-    });
-    let stdout = '';
-    let stderr = '';
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    child.on('error', reject);
-    child.on('close', (status, signal) => {
-      resolve({ status: status ?? 128, stdout, stderr: signal === null ? stderr : `${stderr}killed by ${signal}` });
-    });
-    // A program that refuses its first line does not read the others.
-    child.stdin?.on('error', () => undefined);
-    child.stdin?.end(input);
-  });
 
 export interface IptablesPrograms {
   /** The output of iptables-save. */

@@ -21,7 +21,8 @@ import type { FirewallResource } from '../plan/resource.ts';
 import { holding } from './file-lock.ts';
 import type { FirewallExecutor } from './firewall-executor.ts';
 import { areAbsent, expectRules, learnRules } from './iptables-known-rules.ts';
-import { iptablesPrograms, runProgram, type RunProgram } from './iptables-program.ts';
+import { iptablesPrograms } from './iptables-program.ts';
+import { runProgram, type RunProgram } from './run-program.ts';
 
 export interface IptablesOptions {
   /** Folder of the lock; a tmpfs that a reboot empties. */

@@ -10,7 +10,7 @@ import { createInterface } from 'node:readline';
 import path from 'node:path';
 import type { FirewallExecutor } from '../../src/kernel/firewall-executor.ts';
 import { openIptables } from '../../src/kernel/iptables.ts';
-import { runProgram } from '../../src/kernel/iptables-program.ts';
+import { runProgram } from '../../src/kernel/run-program.ts';
 import type { FirewallResource } from '../../src/plan/resource.ts';
 import { Lab, type Host, type Namespace } from '../support/lab.ts';
 

@@ -2,7 +2,7 @@
  * iptables-save and iptables-restore over rules in memory, as far as tsnet uses them: a table commits or is refused as a
  * whole, a missing chain or rule is a refusal, `:CHAIN` empties a chain.
  */
-import type { ProgramOutcome, RunProgram } from '../../../../src/kernel/iptables-program.ts';
+import type { ProgramOutcome, RunProgram } from '../../../../src/kernel/run-program.ts';
 
 const BUILT_IN: Readonly<Record<string, readonly string[]>> = {
   raw: ['PREROUTING', 'OUTPUT'],

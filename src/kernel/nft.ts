@@ -1,0 +1,38 @@
+/**
+ * nftables as this process reaches it: libnftables in process, or the program `nft` where the library is missing.
+ *
+ * Both speak the language of nft(8) and commit a text as one transaction: all of it, or nothing.
+ */
+import { openNftLibrary } from './nft-library.ts';
+import { openNftProgram } from './nft-program.ts';
+
+/** One object of libnftables-json(5): `{ "table": { … } }`, `{ "chain": { … } }` … */
+export type NftObject = Readonly<Record<string, unknown>>;
+
+/** How much a listing tells: `terse` leaves out the elements of sets and maps, and does not ask the kernel for them. */
+export type NftDetail = 'all' | 'terse';
+
+export interface Nft {
+  /**
+   * Runs commands as one transaction. Resolves to nft's complaint if it was refused; then nothing has changed. A program that
+   * does the work inherits the open file `lock`.
+   */
+  apply(commands: string, lock?: number): Promise<string | undefined>;
+  /** Runs a `list …` command. Rejects with an Error that carries nft's complaint. Protocols come as numbers. */
+  list(command: string, detail?: NftDetail): Promise<readonly NftObject[]>;
+}
+
+export interface NftOptions {
+  /** Runs an act in the namespace that is meant, if that is not this process's. */
+  readonly within?: <T>(act: () => T) => T;
+}
+
+/** Opens nothing yet: the library is loaded, or the program looked for, at the first call. */
+export function openNft(options: NftOptions = {}): Nft {
+  let opened: Nft | undefined;
+  const nft = (): Nft => (opened ??= openNftLibrary(options) ?? openNftProgram());
+  return {
+    apply: (commands, lock) => nft().apply(commands, lock),
+    list: (command, detail) => nft().list(command, detail),
+  };
+}
