@@ -3,9 +3,8 @@
  */
 import { BUILT_IN_DRIVERS } from '../../drivers/index.ts';
 import type { EngineContext } from '../engine/context.ts';
-import { forFamilies, noFirewall, type FirewallExecutor } from '../kernel/firewall-executor.ts';
 import { changeLock } from '../kernel/file-lock.ts';
-import { openIptables } from '../kernel/iptables.ts';
+import { openFirewallBackends } from '../kernel/firewall-backends.ts';
 import { openKernel } from '../kernel/linux-kernel.ts';
 import type { Config } from '../model/config.ts';
 import { TsnetError } from '../model/error.ts';
@@ -13,20 +12,13 @@ import type { Ledger } from '../model/ledger.ts';
 import { DEFAULT_LOOKUPS } from '../runtimes/references/lookups.ts';
 import { VERSION } from './version.ts';
 
-function openFirewall(config: Config): FirewallExecutor {
-  if (config.firewallBackend === 'nftables') {
-    throw new TsnetError(
-      'UNSUPPORTED',
-      'use firewall-backend "nftables": it is not built in yet; set "firewall-backend": "iptables" in daemon.json',
-    );
-  }
-  const families = [...(config.iptables ? [4 as const] : []), ...(config.ip6tables ? [6 as const] : [])];
-  return families.length === 0 ? noFirewall : forFamilies(openIptables({ execRoot: config.execRoot }), families);
-}
-
 export function openContext(config: Config, ledger: Ledger): EngineContext {
   const kernel = openKernel({
-    firewall: openFirewall(config),
+    firewall: openFirewallBackends({
+      execRoot: config.execRoot,
+      wanted: config.firewallBackend,
+      families: [...(config.iptables ? [4 as const] : []), ...(config.ip6tables ? [6 as const] : [])],
+    }),
     keepsApart: config.iptables && config.ip6tables,
     onSysctlChanged: (key, before, now) => {
       ledger.change((change) => {

@@ -6,6 +6,7 @@ import type { EngineContext } from './context.ts';
 import { describeOrphan } from './describe-orphan.ts';
 import type { Drift, RepairAnswer } from './engine.ts';
 import { fullPlan, type FullPlan } from './full-plan.ts';
+import { firewallDrift, placeFirewall } from './firewall-place.ts';
 import { collectDead, deadSandboxes } from './gc.ts';
 import { abandonedRecords, recover } from './recover.ts';
 import { reason } from './undo.ts';
@@ -46,6 +47,7 @@ export async function diff(context: EngineContext): Promise<Drift[]> {
     return [
       ...pending,
       ...dead.map(({ name, death }): Drift => ({ state: 'orphaned', owner: `container ${name}`, what: death })),
+      ...(await firewallDrift(context)),
       ...drift,
       ...orphans.map((orphan): Drift => ({ state: 'orphaned', owner: 'host', what: describeOrphan(orphan) })),
     ];
@@ -61,6 +63,7 @@ export async function repair(
   const dead = await collectDead(context);
   return context.lock.exclusive(async () => {
     const full = fullPlan(context);
+    const placed = await placeFirewall(context, full.plan);
     const { drift, broken } = await seen(context, full);
     let failed = await mend(context, full, broken);
     // What was made anew (a bridge, a pair) comes without what hung on it: look again.
@@ -81,6 +84,7 @@ export async function repair(
             what: 'left unfinished by a process that has ended',
           })),
         ...dead.map(({ name, reason: what }): Drift => ({ state: 'orphaned', owner: `container ${name}`, what })),
+        ...placed.repaired,
         ...drift.filter(
           (one) => !failed.some(({ drift: other }) => other.owner === one.owner && other.what === one.what),
         ),
@@ -97,6 +101,7 @@ export async function repair(
                 },
               ],
         ),
+        ...placed.failed,
         ...failed,
       ],
     };

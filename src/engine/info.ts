@@ -3,7 +3,7 @@ import type { EngineContext } from './context.ts';
 import type { Info } from './engine.ts';
 
 export function info(context: EngineContext): Info {
-  const { config, drivers, ledger, version } = context;
+  const { config, drivers, kernel, ledger, version } = context;
   return ledger.read((view) => {
     const endpoints = view.endpoints();
     return {
@@ -18,7 +18,7 @@ export function info(context: EngineContext): Info {
       pending: view.pending().length,
       dataRoot: config.dataRoot,
       execRoot: config.execRoot,
-      firewallBackend: config.firewallBackend === '' ? 'iptables' : config.firewallBackend,
+      firewallBackend: kernel.firewallBackend(),
       drivers: drivers.map(({ name, scope }) => ({ name, scope, source: 'built in' })),
       addressPools: config.defaultAddressPools,
       changedSysctls: view.changedSysctls(),

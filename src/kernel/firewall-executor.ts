@@ -24,6 +24,8 @@ export interface FirewallExecutor {
   sweep(orphans: readonly RuleOrphan[]): Promise<void>;
   /** Removes our chains or table altogether; the administrator's chain goes only if it is empty. */
   dismantle(): Promise<void>;
+  /** Whether anything of ours is there, but for the administrator's chain. */
+  remains(): Promise<boolean>;
 }
 
 /** daemon.json `iptables: false`: no rules are written, and none are missed. */
@@ -34,6 +36,7 @@ export const noFirewall: FirewallExecutor = {
   orphans: () => Promise.resolve([]),
   sweep: () => Promise.resolve(),
   dismantle: () => Promise.resolve(),
+  remains: () => Promise.resolve(false),
 };
 
 /** The backend for some families only (daemon.json `iptables`, `ip6tables`): the others' rules are neither written nor missed. */
@@ -53,5 +56,6 @@ export function forFamilies(firewall: FirewallExecutor, families: readonly Famil
       ),
     sweep: (orphans) => firewall.sweep(orphans),
     dismantle: () => firewall.dismantle(),
+    remains: () => firewall.remains(),
   };
 }

@@ -14,7 +14,7 @@ import { leavingRules, sweeping, withdrawal } from '../firewall/iptables/withdra
 import { rulesOf } from '../firewall/iptables/intent-rules.ts';
 import { restoreText, type TableEdit } from '../firewall/iptables/restore.ts';
 import { distinct, type Rule } from '../firewall/iptables/rule.ts';
-import { parseSave, type Ruleset } from '../firewall/iptables/save.ts';
+import { hasChain, parseSave, type Ruleset } from '../firewall/iptables/save.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Family } from '../model/records.ts';
 import type { FirewallResource } from '../plan/resource.ts';
@@ -22,7 +22,7 @@ import { holding } from './file-lock.ts';
 import type { FirewallExecutor } from './firewall-executor.ts';
 import { areAbsent, expectRules, learnRules } from './iptables-known-rules.ts';
 import { iptablesPrograms } from './iptables-program.ts';
-import { runProgram, type RunProgram } from './run-program.ts';
+import { hasProgram, runProgram, type RunProgram } from './run-program.ts';
 
 export interface IptablesOptions {
   /** Folder of the lock; a tmpfs that a reboot empties. */
@@ -138,6 +138,12 @@ export function openIptables(options: IptablesOptions = {}): FirewallExecutor {
           await change(family, lock, (ruleset) => ({ edits: dismantling(ruleset, family) }));
         }
       }),
+
+    async remains() {
+      if (!hasProgram('iptables-save')) return false;
+      for (const family of familiesOf([])) if (hasChain(await read(family), 'filter', 'TSNET-FORWARD')) return true;
+      return false;
+    },
   };
 }
 

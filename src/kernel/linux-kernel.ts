@@ -14,7 +14,7 @@ import { bridgeExecutor } from './bridge-executor.ts';
 import { forgetFlows } from './conntrack.ts';
 import type { Executors } from './executor.ts';
 import { readFacts, readSandboxFacts, readTaggedLinks } from './facts.ts';
-import { noFirewall, type FirewallExecutor } from './firewall-executor.ts';
+import type { FirewallBackends } from './firewall-backends.ts';
 import { refused } from './kernel-refusal.ts';
 import { linkUpExecutor } from './link-up-executor.ts';
 import { ephemeralPorts, readListeners, socketHolder } from './listeners.ts';
@@ -30,7 +30,7 @@ import { sysctlExecutor, type SysctlChanged } from './sysctl-executor.ts';
 import { vethExecutor } from './veth-executor.ts';
 
 export interface KernelOptions {
-  readonly firewall: FirewallExecutor;
+  readonly firewall: FirewallBackends;
   /** Whether the firewall keeps containers apart in both families where bridged frames cross it; absent: unless it is none. */
   readonly keepsApart?: boolean;
   /** Told of every parameter of the host itself that was changed. */
@@ -40,7 +40,7 @@ export interface KernelOptions {
 export function openKernel({ firewall, keepsApart, onSysctlChanged }: KernelOptions): Kernel {
   const executors: Executors = {
     bridge: bridgeExecutor,
-    veth: vethExecutor(() => (keepsApart ?? firewall !== noFirewall) && bridgedFramesCrossFirewall()),
+    veth: vethExecutor(() => (keepsApart ?? firewall.inForce() !== 'none') && bridgedFramesCrossFirewall()),
     'link-up': linkUpExecutor,
     address: addressExecutor,
     route: routeExecutor,
@@ -103,6 +103,13 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged }: KernelOpti
     },
 
     dismantleFirewall: () => firewall.dismantle(),
+    firewallBackend: () => firewall.inForce(),
+    firewallMisplacement: async () => {
+      const [inForce, wanted, leftover] = [firewall.inForce(), firewall.wanted(), await firewall.leftover()];
+      if (inForce === wanted && leftover === undefined) return undefined;
+      return { inForce, wanted, ...(leftover === undefined ? {} : { leftover }) };
+    },
+    moveFirewall: (plan) => firewall.move(split(plan).intents),
     facts: () => readFacts(host()),
     sandboxFacts: (netns) => withSocketIn(netns, readSandboxFacts),
     taggedLinks: async () => new Map((await readTaggedLinks(host())).map(({ alias, name }) => [alias, name])),

@@ -42,6 +42,7 @@ export function openNftLibrary({ within = (act) => act() }: NftOptions = {}): Nf
   };
 
   return {
+    isInstalled: () => true,
     apply: (commands) =>
       inTurn(async () => {
         const refused =

@@ -2,7 +2,7 @@
 import { TsnetError } from '../model/error.ts';
 import type { Nft, NftDetail } from './nft.ts';
 import { complaintOf, parseListing } from './nft-output.ts';
-import { runProgram, type ProgramOutcome, type RunProgram } from './run-program.ts';
+import { hasProgram, runProgram, type ProgramOutcome, type RunProgram } from './run-program.ts';
 
 const TIMEOUT_MS = 60_000;
 /** JSON, numeric protocols; terse. */
@@ -22,6 +22,7 @@ export function openNftProgram(run: RunProgram = runProgram): Nft {
     }
   };
   return {
+    isInstalled: () => hasProgram('nft'),
     async apply(commands, lock) {
       const { status, stderr } = await nft(['-f', '-'], commands, lock);
       return status === 0 ? undefined : complaintOf(stderr);

@@ -13,6 +13,8 @@ export type NftObject = Readonly<Record<string, unknown>>;
 export type NftDetail = 'all' | 'terse';
 
 export interface Nft {
+  /** Whether this host has nftables' library or program. */
+  isInstalled(): boolean;
   /**
    * Runs commands as one transaction. Resolves to nft's complaint if it was refused; then nothing has changed. A program that
    * does the work inherits the open file `lock`.
@@ -32,6 +34,7 @@ export function openNft(options: NftOptions = {}): Nft {
   let opened: Nft | undefined;
   const nft = (): Nft => (opened ??= openNftLibrary(options) ?? openNftProgram());
   return {
+    isInstalled: () => nft().isInstalled(),
     apply: (commands, lock) => nft().apply(commands, lock),
     list: (command, detail) => nft().list(command, detail),
   };

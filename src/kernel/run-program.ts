@@ -2,9 +2,29 @@
  * Runs a program to its end, without a shell. It starts from this process: it is in the host's namespace.
  */
 import { spawn } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
 
 /** Where firewall programs live when the caller (a container runtime, a systemd unit) left it out of PATH. */
 const SBIN = '/usr/sbin:/sbin:/usr/local/sbin';
+
+function searchPath(): string {
+  return `${process.env['PATH'] ?? ''}:${SBIN}`;
+}
+
+/** Whether a program of this name would be found. */
+export function hasProgram(name: string): boolean {
+  return searchPath()
+    .split(':')
+    .some((folder) => {
+      try {
+        accessSync(path.join(folder, name), constants.X_OK);
+        return true;
+      } catch {
+        return false;
+      }
+    });
+}
 
 export interface ProgramOutcome {
   readonly status: number;
@@ -28,7 +48,7 @@ export const runProgram: RunProgram = ({ file, args, input, timeoutMs, inherit }
   new Promise((resolve, reject) => {
     const child = spawn(file, args, {
       stdio: ['pipe', 'pipe', 'pipe', ...(inherit === undefined ? [] : [inherit])],
-      env: { ...process.env, PATH: `${process.env['PATH'] ?? ''}:${SBIN}` },
+      env: { ...process.env, PATH: searchPath() },
       timeout: timeoutMs,
       killSignal: 'SIGKILL',
     });

@@ -84,6 +84,17 @@ export interface ChangeLock {
   exclusive<T>(work: () => Promise<T>): Promise<T>;
 }
 
+/** Who holds the firewall rules. */
+export type FirewallBackend = 'iptables' | 'nftables' | 'none';
+
+/** What of the firewall is not where daemon.json wants it. */
+export interface FirewallMisplacement {
+  readonly inForce: FirewallBackend;
+  readonly wanted: FirewallBackend;
+  /** A backend that is not in force and still has rules of ours. */
+  readonly leftover?: FirewallBackend;
+}
+
 export interface Kernel {
   /** Makes the plan true, in order. Throws at the first failure and leaves what was made: undoing is the caller's `remove`. */
   ensure(plan: Plan, namespaces: Namespaces): Promise<void>;
@@ -97,6 +108,12 @@ export interface Kernel {
   sweep(orphans: readonly Orphan[]): Promise<void>;
   /** Removes our chains altogether, once nothing of ours uses them; the administrator's chain goes only if it is empty. */
   dismantleFirewall(): Promise<void>;
+  /** The firewall backend that holds the rules. */
+  firewallBackend(): FirewallBackend;
+  /** Undefined where the rules are in the backend that daemon.json asks for, and nowhere else. */
+  firewallMisplacement(): Promise<FirewallMisplacement | undefined>;
+  /** Carries the firewall rules of `plan`, all there are, to the backend that daemon.json asks for, and removes the other's. */
+  moveFirewall(plan: Plan): Promise<void>;
 
   facts(): Promise<Facts>;
   sandboxFacts(netns: Netns): Promise<SandboxFacts>;

@@ -1,4 +1,4 @@
-/** Who reaches whom through the rules: real packets, IPv4 and IPv6, with both variants of iptables. */
+/** Who reaches whom through the rules: real packets, IPv4 and IPv6, with both variants of iptables and with nftables. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { icc, isolate, network, publish } from '../unit/firewall/cases.ts';
 import { filterBridgedFrames, scene, VARIANTS, type Party, type Scene } from './firewall-scene.ts';
@@ -8,7 +8,7 @@ const BRIDGE6 = { family: 6, bridge: 'tsnet0', subnet: 'fd00:17::/64' } as const
 const WEB = { family: 4, bridge: 'br-web', subnet: '172.18.0.0/16' } as const;
 const TO = { to: '172.17.0.2' } as const;
 
-describe.each(VARIANTS)('with iptables-%s,', (variant) => {
+describe.each(VARIANTS)('with %s,', (variant) => {
   describe('two networks and a container with -p 8080:80 -p 5353:53/udp', () => {
     let s: Scene;
     let server: Party;
@@ -17,7 +17,7 @@ describe.each(VARIANTS)('with iptables-%s,', (variant) => {
 
     beforeAll(async () => {
       s = await scene(variant);
-      await s.host.must(`iptables-${variant}`, ['-P', 'FORWARD', 'DROP']);
+      await s.administrator.dropForwarded();
       await s.bridge('tsnet0', '172.17.0.1/16', 'fd00:17::1/64');
       await s.bridge('br-web', '172.18.0.1/16');
       server = await s.container('server', 'tsnet0', ['172.17.0.2/16', 'fd00:17::2/64']);
@@ -90,21 +90,26 @@ describe.each(VARIANTS)('with iptables-%s,', (variant) => {
       expect(await s.local.probe('127.0.0.1', 81)).toBe('refused');
     });
 
-    it('what the administrator forbids in TSNET-USER stays forbidden', async () => {
-      const rule = ['TSNET-USER', '-i', 'eth0', '-m', 'conntrack', '--ctorigdstport', '8080', '-j', 'DROP'];
-      await s.host.must(`iptables-${variant}`, ['-A', ...rule]);
+    it('what the administrator forbids in the chain that is theirs stays forbidden', async () => {
+      await s.administrator.forbid(8080);
       expect(await s.lan.probe('192.0.2.1', 8080)).toBe('silence');
-      await s.host.must(`iptables-${variant}`, ['-D', ...rule]);
+      await s.ensure(...network(BRIDGE), publish(TO));
+      expect(await s.lan.probe('192.0.2.1', 8080)).toBe('silence');
+      await s.administrator.allowAgain(8080);
       expect(await s.lan.dial('192.0.2.1', 8080)).toBe('server sees 192.0.2.9 at 80');
     });
 
     it('a flush of everything is mended, isolation included', async () => {
-      for (const table of ['raw', 'filter', 'nat']) await s.host.must(`iptables-${variant}`, ['-t', table, '-F']);
+      await s.administrator.flushEverything();
       expect(await s.lan.probe('192.0.2.1', 8080)).toBe('refused');
       await s.ensure(...network(BRIDGE), publish(TO));
       expect(await s.lan.dial('192.0.2.1', 8080)).toBe('server sees 192.0.2.9 at 80');
       expect(await s.lan.probe('172.17.0.2', 80)).toBe('silence');
-      await s.ensure(...network(WEB), publish({ ...TO, protocol: 'udp', hostPort: 5353, containerPort: 53 }));
+      await s.ensure(
+        ...[...network(BRIDGE6), ...network(WEB)],
+        publish({ ...TO, protocol: 'udp', hostPort: 5353, containerPort: 53 }),
+        publish({ family: 6, hostAddress: '::', to: 'fd00:17::2' }),
+      );
     });
 
     it('a withdrawn port is closed', async () => {
@@ -165,14 +170,14 @@ describe.each(VARIANTS)('with iptables-%s,', (variant) => {
       expect(await s.local.dial('127.0.0.1', 8080)).toBe('server sees 172.17.0.1 at 80');
       expect(await s.lan.probe('127.0.0.1', 8080)).toBe('silence');
       expect(await s.lan.probe('192.0.2.1', 8080)).toBe('refused');
-      // Without the rule in raw, the neighbour would be in.
-      await s.host.must(`iptables-${variant}`, ['-t', 'raw', '-F', 'TSNET-PREROUTING']);
+      // Without the rule for it, the neighbour would be in.
+      await s.administrator.flushLoopbackGuard();
       expect(await s.lan.dial('127.0.0.1', 8080)).toMatch(/^server sees/);
     });
   });
 });
 
-describe.each(VARIANTS)('with iptables-%s, a network', (variant) => {
+describe.each(VARIANTS)('with %s, a network', (variant) => {
   let s: Scene;
   let server: Party;
   let beside: Party;
@@ -232,8 +237,8 @@ describe.each(VARIANTS)('with iptables-%s, a network', (variant) => {
       await s.ensure({ ...BRIDGE, kind: 'internal' }, icc(BRIDGE, { internal: true }));
       await s.ensure({ ...BRIDGE6, kind: 'internal' }, icc(BRIDGE6, { internal: true }));
       expect(await sendBothWays()).toEqual([2, 2]);
-      // filter closes both ways without the help of raw.
-      for (const program of ['iptables', 'ip6tables']) await s.host.must(`${program}-${variant}`, ['-t', 'raw', '-F']);
+      // Both ways are closed without the help of what guards the addresses.
+      await s.administrator.flushGuard();
       expect(await sendBothWays()).toEqual([2, 2]);
       expect(await beside.dial('172.17.0.2', 80)).toBe('server sees 172.17.0.3 at 80');
       expect(await beside.dial('fd00:17::2', 80)).toBe('server sees fd00:17::3 at 80');

@@ -6,12 +6,12 @@ import { parseSave } from '../../src/firewall/iptables/save.ts';
 import type { RuleOrphan } from '../../src/firewall/iptables/rule.ts';
 import { Lab, type Host } from '../support/lab.ts';
 import { CASES, network, publish } from '../unit/firewall/cases.ts';
-import { firewallOf, savedRules, VARIANTS } from './firewall-scene.ts';
+import { firewallOf, IPTABLES_VARIANTS, savedRules } from './firewall-scene.ts';
 
 const NETWORK = network({ family: 4, bridge: 'tsnet0', subnet: '172.17.0.0/16' });
 const GOLDEN = path.join(import.meta.dirname, '../unit/firewall/iptables/golden');
 
-describe.each(VARIANTS)('iptables-%s', (variant) => {
+describe.each(IPTABLES_VARIANTS)('%s', (variant) => {
   let lab: Lab;
   let host: Host;
   beforeEach(() => {
@@ -26,8 +26,8 @@ describe.each(VARIANTS)('iptables-%s', (variant) => {
     const firewall = firewallOf(host, variant);
     const page = readFileSync(path.join(GOLDEN, `${which.name}.txt`), 'utf8');
     const printed = async () => [
-      byChain(await host.must(`iptables-${variant}-save`)),
-      byChain(await host.must(`ip6tables-${variant}-save`)),
+      byChain(await host.must(`${variant}-save`)),
+      byChain(await host.must(`${variant.replace('ip', 'ip6')}-save`)),
     ];
     const [ipv4 = '', ipv6 = ''] = page.split('# ip6tables-save');
     const golden = ipv4.includes('# iptables-save') ? [byChain(ipv4), byChain(ipv6)] : [{}, byChain(ipv6)];
@@ -52,8 +52,8 @@ describe.each(VARIANTS)('iptables-%s', (variant) => {
     const intents = [...NETWORK, publish()];
     await firewall.ensure(intents);
     const before = await savedRules(host, variant);
-    await host.must(`iptables-${variant}`, ['-F']);
-    await host.must(`iptables-${variant}`, ['-t', 'nat', '-F']);
+    await host.must(variant, ['-F']);
+    await host.must(variant, ['-t', 'nat', '-F']);
     const seen = await firewall.observe(intents);
     expect(seen.map(({ resource, state }) => `${resource.kind} ${state}`)).toEqual([
       'isolate wrong',
@@ -74,11 +74,11 @@ describe.each(VARIANTS)('iptables-%s', (variant) => {
       '-A POSTROUTING -o eth7 -j MASQUERADE',
     ];
     const firewall = firewallOf(host, variant);
-    await host.must(`iptables-${variant}`, ['-P', 'FORWARD', 'DROP']);
+    await host.must(variant, ['-P', 'FORWARD', 'DROP']);
     await firewall.ensure(NETWORK);
-    await host.must(`iptables-${variant}`, ['-A', 'FORWARD', '-i', 'eth7', '-j', 'ACCEPT']);
-    await host.must(`iptables-${variant}`, ['-A', 'TSNET-USER', '-s', '192.0.2.66', '-j', 'DROP']);
-    await host.must(`iptables-${variant}`, ['-t', 'nat', '-A', 'POSTROUTING', '-o', 'eth7', '-j', 'MASQUERADE']);
+    await host.must(variant, ['-A', 'FORWARD', '-i', 'eth7', '-j', 'ACCEPT']);
+    await host.must(variant, ['-A', 'TSNET-USER', '-s', '192.0.2.66', '-j', 'DROP']);
+    await host.must(variant, ['-t', 'nat', '-A', 'POSTROUTING', '-o', 'eth7', '-j', 'MASQUERADE']);
     const theirs = async () => (await savedRules(host, variant)).filter((rule) => foreign.includes(rule));
 
     await firewall.ensure([...NETWORK, publish()]);
@@ -88,7 +88,7 @@ describe.each(VARIANTS)('iptables-%s', (variant) => {
     await firewall.dismantle();
     expect(await theirs()).toHaveLength(3);
     expect(await savedRules(host, variant)).toHaveLength(4);
-    expect(await host.must(`iptables-${variant}`, ['-S', 'FORWARD'])).toContain('-P FORWARD DROP');
+    expect(await host.must(variant, ['-S', 'FORWARD'])).toContain('-P FORWARD DROP');
   });
 
   it('keeps every published port that 20 processes ask for at once', async () => {

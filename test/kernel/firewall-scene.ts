@@ -6,16 +6,22 @@
  *       2001:db8::9       2001:db8::1            fd00:17::1/64                  fd00:17::2 …
  *                                        └── br-web 172.18.0.1/16 ── …
  */
+import { closeSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import path from 'node:path';
 import type { FirewallExecutor } from '../../src/kernel/firewall-executor.ts';
 import { openIptables } from '../../src/kernel/iptables.ts';
+import { inNetns } from '../../src/kernel/netns.ts';
+import { openNft } from '../../src/kernel/nft.ts';
+import { openNftables } from '../../src/kernel/nftables.ts';
 import { runProgram } from '../../src/kernel/run-program.ts';
 import type { FirewallResource } from '../../src/plan/resource.ts';
 import { Lab, type Host, type Namespace } from '../support/lab.ts';
 
-export type Variant = 'nft' | 'legacy';
-export const VARIANTS: readonly Variant[] = ['nft', 'legacy'];
+/** What writes the rules: a backend and, for iptables, which iptables. */
+export type Variant = 'iptables-nft' | 'iptables-legacy' | 'nftables';
+export const IPTABLES_VARIANTS = ['iptables-nft', 'iptables-legacy'] as const satisfies readonly Variant[];
+export const VARIANTS: readonly Variant[] = [...IPTABLES_VARIANTS, 'nftables'];
 
 const AGENT = path.join(import.meta.dirname, 'firewall-agent.js');
 /** How long a packet that should not come is waited for. */
@@ -24,16 +30,75 @@ const ANSWER_MS = 5_000;
 
 /** The firewall of one host's namespace. */
 export function firewallOf(host: Host, variant: Variant): FirewallExecutor {
+  const execRoot = path.join(host.dir, 'run');
+  if (variant === 'nftables') return openNftables({ execRoot, nft: openNft({ within: (act) => within(host, act) }) });
   return openIptables({
-    execRoot: path.join(host.dir, 'run'),
-    variant,
+    execRoot,
+    variant: variant === 'iptables-nft' ? 'nft' : 'legacy',
     run: (call) => runProgram({ ...call, file: 'nsenter', args: [`--net=${host.path}`, call.file, ...call.args] }),
   });
 }
 
+function within<T>(host: Host, act: () => T): T {
+  const fd = openSync(host.path, 'r');
+  try {
+    return inNetns(fd, act);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** What people do to a firewall, by the hands that each backend gives them. */
+export interface Administrator {
+  /** Docker and ufw leave FORWARD with this policy. Nothing for nftables, where a foreign drop is final. */
+  dropForwarded(): Promise<unknown>;
+  /** Forbids a published port to packets from eth0, in the chain that is theirs; and takes that back. */
+  forbid(port: number): Promise<unknown>;
+  allowAgain(port: number): Promise<unknown>;
+  flushEverything(): Promise<unknown>;
+  /** Empties what drops packets on the wrong interface before NAT. */
+  flushGuard(): Promise<unknown>;
+  /** Empties what keeps neighbours away from ports of 127.0.0.1. */
+  flushLoopbackGuard(): Promise<unknown>;
+}
+
+function administrator(host: Host, variant: Variant): Administrator {
+  if (variant === 'nftables') {
+    const nft = async (...words: string[]): Promise<unknown> => host.must('nft', words);
+    return {
+      dropForwarded: () => Promise.resolve(),
+      forbid: (port) =>
+        nft(
+          ...`add rule inet tsnet tsnet-user iifname eth0 meta l4proto tcp ct original proto-dst ${port} drop`.split(
+            ' ',
+          ),
+        ),
+      allowAgain: () => nft('flush', 'chain', 'inet', 'tsnet', 'tsnet-user'),
+      flushEverything: () => nft('flush', 'ruleset'),
+      flushGuard: () => nft('flush', 'chain', 'inet', 'tsnet', 'guard'),
+      flushLoopbackGuard: () => nft('flush', 'chain', 'inet', 'tsnet', 'enter'),
+    };
+  }
+  const each = async (...words: string[]): Promise<void> => {
+    for (const program of [variant, variant.replace('ip', 'ip6')]) await host.must(program, words);
+  };
+  const forbidding = (port: number): string[] =>
+    `TSNET-USER -i eth0 -m conntrack --ctorigdstport ${port} -j DROP`.split(' ');
+  return {
+    dropForwarded: () => host.must(variant, ['-P', 'FORWARD', 'DROP']),
+    forbid: (port) => host.must(variant, ['-A', ...forbidding(port)]),
+    allowAgain: (port) => host.must(variant, ['-D', ...forbidding(port)]),
+    flushEverything: async () => {
+      for (const table of ['raw', 'filter', 'nat']) await each('-t', table, '-F');
+    },
+    flushGuard: () => each('-t', 'raw', '-F'),
+    flushLoopbackGuard: () => host.must(variant, ['-t', 'raw', '-F', 'TSNET-PREROUTING']),
+  };
+}
+
 /** The IPv4 rules of a host as iptables-save prints them, "-A …" lines only. */
-export async function savedRules(host: Host, variant: Variant): Promise<string[]> {
-  const text = await host.must(`iptables-${variant}-save`);
+export async function savedRules(host: Host, variant: (typeof IPTABLES_VARIANTS)[number]): Promise<string[]> {
+  const text = await host.must(`${variant}-save`);
   return text.split('\n').filter((line) => line.startsWith('-A'));
 }
 
@@ -85,7 +150,7 @@ export interface Scene {
   readonly lab: Lab;
   readonly host: Host;
   readonly firewall: FirewallExecutor;
-  readonly variant: Variant;
+  readonly administrator: Administrator;
   /** A program on the host. */
   readonly local: Party;
   /** A neighbour on the LAN. */
@@ -111,7 +176,7 @@ export async function scene(variant: Variant): Promise<Scene> {
     lab,
     host,
     firewall,
-    variant,
+    administrator: administrator(host, variant),
     local: party(host, 'host'),
     lan: party(lanNs, 'lan'),
     async bridge(name, ...addresses) {

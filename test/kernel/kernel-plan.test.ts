@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { noFirewall, type FirewallExecutor } from '../../src/kernel/firewall-executor.ts';
+import { soleBackend } from '../../src/kernel/firewall-backends.ts';
+import { noFirewall } from '../../src/kernel/firewall-executor.ts';
 import type { FirewallResource, Plan } from '../../src/plan/resource.ts';
 import { must, until } from '../support/lab.ts';
 import { bridge, BRIDGE, hasLink, PLACE, Stage, veth } from './kernel-stage.ts';
@@ -14,12 +15,12 @@ async function record(name: string, intents: readonly FirewallResource[]): Promi
   if (refuses) throw new Error('firewall refuses');
 }
 
-const firewall: FirewallExecutor = {
+const firewall = soleBackend('iptables', {
   ...noFirewall,
   ensure: (intents) => record('ensure', intents),
   remove: (intents) => record('remove', intents),
   observe: (intents) => Promise.resolve(intents.map((resource) => ({ resource, state: 'missing' }))),
-};
+});
 
 const masquerade: FirewallResource = { kind: 'masquerade', family: 4, bridge: BRIDGE, subnet: '172.30.0.0/16' };
 const icc: FirewallResource = { kind: 'icc', family: 4, bridge: BRIDGE, allow: true, internal: false };

@@ -5,6 +5,7 @@ import { statSync } from 'node:fs';
 import type { Netns } from '../../src/model/records.ts';
 import type { Kernel, Observation } from '../../src/plan/kernel.ts';
 import type { Plan, VethResource } from '../../src/plan/resource.ts';
+import { soleBackend } from '../../src/kernel/firewall-backends.ts';
 import { noFirewall } from '../../src/kernel/firewall-executor.ts';
 import { openKernel, type KernelOptions } from '../../src/kernel/linux-kernel.ts';
 import { Lab, must, type Namespace } from '../support/lab.ts';
@@ -42,7 +43,7 @@ export class Stage {
   readonly namespaces: Map<string, Netns>;
 
   constructor(options: Partial<KernelOptions> = {}) {
-    this.kernel = openKernel({ firewall: noFirewall, ...options });
+    this.kernel = openKernel({ firewall: soleBackend('none', noFirewall), ...options });
     this.namespaces = new Map([[SANDBOX, identify(this.sandbox.path)]]);
   }
 

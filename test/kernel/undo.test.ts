@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { makeEngine } from '../../src/engine/make-engine.ts';
 import { changeLock } from '../../src/kernel/file-lock.ts';
+import { soleBackend } from '../../src/kernel/firewall-backends.ts';
 import { openIptables } from '../../src/kernel/iptables.ts';
 import { openKernel } from '../../src/kernel/linux-kernel.ts';
 import type { Ledger } from '../../src/model/ledger.ts';
@@ -25,7 +26,7 @@ beforeEach(() => {
   lab = new Lab();
   dir = mkdtempSync(path.join(tmpdir(), 'tsnet-undo-'));
   ledger = openLedger({ dataRoot: `${dir}/lib`, execRoot: `${dir}/run` });
-  kernel = openKernel({ firewall: openIptables({ execRoot: `${dir}/run` }) });
+  kernel = openKernel({ firewall: soleBackend('iptables', openIptables({ execRoot: `${dir}/run` })) });
   container = lab.namespace('c');
 });
 afterEach(async () => {

@@ -5,7 +5,7 @@
  * with `lab.close()`.
  */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -106,7 +106,10 @@ export class Namespace {
   }
 }
 
-/** A namespace that plays a host with tsnet on it. */
+/**
+ * A namespace that plays a host with tsnet on it. FIREWALL_BACKEND=nftables in the environment of the tests: it uses this
+ * backend unless a test writes a daemon.json of its own.
+ */
 export class Host extends Namespace {
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
@@ -120,6 +123,10 @@ export class Host extends Namespace {
       TSNET_CONFIG: path.join(this.dir, 'daemon.json'),
       NODE_EXTRA_CA_CERTS: '',
     };
+    const backend = process.env['FIREWALL_BACKEND'];
+    if (backend !== undefined) {
+      writeFileSync(path.join(this.dir, 'daemon.json'), JSON.stringify({ 'firewall-backend': backend }));
+    }
   }
 
   /** Runs the built tsnet on this host. */

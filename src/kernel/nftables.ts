@@ -1,0 +1,126 @@
+/**
+ * The firewall backend `nftables`: elements of the table `inet tsnet` from `src/firewall/nftables/`, made true by transactions.
+ *
+ * A change adds or removes its elements without reading anything, so that it costs the same at any size. Only where nftables
+ * refuses (somebody flushed the table, an element is missing or leads elsewhere) the table is read and what differs is mended.
+ */
+import path from 'node:path';
+import { elementsOf } from '../firewall/nftables/intent-elements.ts';
+import { observeIntents, orphanElements } from '../firewall/nftables/drift.ts';
+import { parseElement, type Element } from '../firewall/nftables/element.ts';
+import { frameFaults } from '../firewall/nftables/frame-faults.ts';
+import { parseTable, type ListedTable } from '../firewall/nftables/listing.ts';
+import { SETS, TABLE, type SetName } from '../firewall/nftables/table.ts';
+import { additions, completion, dismantling, isInUse, removals, withdrawal } from '../firewall/nftables/transaction.ts';
+import { TsnetError } from '../model/error.ts';
+import type { FirewallResource } from '../plan/resource.ts';
+import { holding } from './file-lock.ts';
+import type { FirewallExecutor } from './firewall-executor.ts';
+import { openNft, type Nft, type NftDetail } from './nft.ts';
+
+export interface NftablesOptions {
+  /** Folder of the lock; a tmpfs that a reboot empties. */
+  readonly execRoot?: string;
+  readonly nft?: Nft;
+}
+
+/** Another program may change the table between our reading and our writing: read again, so many times. */
+const ATTEMPTS = 3;
+
+export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: NftablesOptions = {}): FirewallExecutor {
+  const lockFile = path.join(execRoot, 'firewall.lock');
+  const alone = (work: (lock: number) => Promise<void>): Promise<void> => holding(lockFile, 'exclusive', work);
+
+  /** Undefined where there is no such table. */
+  const read = async (detail: NftDetail): Promise<ListedTable | undefined> => {
+    try {
+      return parseTable(await nft.list(`list table ${TABLE}`, detail));
+    } catch (error) {
+      if (await tableExists(nft)) throw refusal('read the firewall rules', error);
+      return undefined;
+    }
+  };
+
+  /** Reads, decides, writes; `decide` is pure. */
+  const mend = async (lock: number, decide: (table: ListedTable | undefined) => string): Promise<void> => {
+    for (let attempt = 1; ; attempt++) {
+      const commands = decide(await read('all'));
+      if (commands === '') return;
+      const complaint = await nft.apply(commands, lock);
+      if (complaint === undefined) return;
+      if (attempt === ATTEMPTS) throw refusal('change the firewall rules', new Error(complaint));
+    }
+  };
+
+  /** Ports come to a network that stands: that its chains are whole is asked only when it comes up. */
+  const isFramed = async (intents: readonly FirewallResource[]): Promise<boolean> => {
+    if (intents.every(({ kind }) => kind === 'publish')) return true;
+    const table = await read('terse');
+    return table !== undefined && frameFaults(table).length === 0;
+  };
+
+  return {
+    ensure: (intents) =>
+      intents.length === 0
+        ? Promise.resolve()
+        : alone(async (lock) => {
+            const elements = intents.flatMap(elementsOf);
+            if ((await isFramed(intents)) && (await nft.apply(additions(elements), lock)) === undefined) return;
+            await mend(lock, (table) => completion(table, elements));
+          }),
+
+    remove: (intents) =>
+      intents.length === 0
+        ? Promise.resolve()
+        : alone(async (lock) => {
+            const elements = intents.flatMap(elementsOf);
+            if ((await nft.apply(removals(elements), lock)) === undefined) return;
+            await mend(lock, (table) => withdrawal(table, elements));
+          }),
+
+    async observe(intents) {
+      return intents.length === 0 ? [] : observeIntents(intents, await read('all'));
+    },
+
+    async orphans(intents) {
+      return orphanElements(intents, await read('all'));
+    },
+
+    sweep: (orphans) => {
+      const elements = orphans.flatMap(({ chain, rule }): Element[] =>
+        chain in SETS ? [parseElement(chain as SetName, rule)] : [],
+      );
+      return elements.length === 0
+        ? Promise.resolve()
+        : alone((lock) => mend(lock, (table) => withdrawal(table, elements)));
+    },
+
+    dismantle: () => alone((lock) => mend(lock, dismantling)),
+
+    async remains() {
+      const table = nft.isInstalled() ? await read('terse') : undefined;
+      return table !== undefined && isInUse(table);
+    },
+  };
+}
+
+async function tableExists(nft: Nft): Promise<boolean> {
+  try {
+    const tables = await nft.list('list tables');
+    return tables.some(({ table }) => {
+      const { family, name } = table as { readonly family: string; readonly name: string };
+      return `${family} ${name}` === TABLE;
+    });
+  } catch (error) {
+    throw refusal('read the firewall rules', error);
+  }
+}
+
+function refusal(attempt: string, cause: unknown): TsnetError {
+  if (cause instanceof TsnetError) return cause;
+  if (process.geteuid?.() !== 0) {
+    return new TsnetError('PERMISSION', `${attempt}: needs root (CAP_NET_ADMIN)`, { cause });
+  }
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new TsnetError('FIREWALL', `${attempt}: nftables: ${reason}`, { cause });
+}
