@@ -1,13 +1,10 @@
 /** From one firewall backend to the other, with containers that go on talking, and what is chosen where nothing is said. */
-import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Lab, TSNET, until, type Host, type Namespace } from '../support/lab.ts';
+import { Lab, TSNET, until, type FirewallBackend, type Host, type Namespace } from '../support/lab.ts';
 
 const FETCH = path.resolve(import.meta.dirname, '../support/fetch.js');
 const WHO_ASKS = path.resolve(import.meta.dirname, '../support/who-asks.js');
-
-type Backend = 'iptables' | 'nftables';
 
 let lab: Lab;
 let host: Host;
@@ -28,12 +25,8 @@ afterEach(() => {
   lab.close();
 });
 
-function ask(backend: Backend): void {
-  writeFileSync(host.env['TSNET_CONFIG'] ?? '', JSON.stringify({ 'firewall-backend': backend }));
-}
-
-async function stage(backend: Backend): Promise<void> {
-  ask(backend);
+async function stage(backend: FirewallBackend): Promise<void> {
+  host.useFirewall(backend);
   await host.mustTsnet(['create', '--subnet', '172.30.0.0/24', 'apart']);
   await host.mustTsnet(['connect', '-p', '8080:80', 'bridge', web.path]);
   await host.mustTsnet(['connect', 'apart', other.path]);
@@ -46,8 +39,8 @@ async function published(port = 8080): Promise<boolean> {
 }
 
 /** Which backends have rules of ours. */
-async function where(): Promise<Backend[]> {
-  const found: Backend[] = [];
+async function where(): Promise<FirewallBackend[]> {
+  const found: FirewallBackend[] = [];
   if ((await host.must('iptables-save')).includes('TSNET')) found.push('iptables');
   if ((await host.must('nft', ['list', 'tables'])).includes('inet tsnet')) found.push('nftables');
   return found;
@@ -69,14 +62,14 @@ function watch(from: Namespace, address: string): { stop(): Promise<{ sent: numb
   };
 }
 
-describe.each<[Backend, Backend]>([
+describe.each<[FirewallBackend, FirewallBackend]>([
   ['iptables', 'nftables'],
   ['nftables', 'iptables'],
 ])('from %s to %s', (from, to) => {
   it('repair moves everything: nothing stops, nothing opens, nothing is left', async () => {
     await stage(from);
     expect(await where()).toEqual([from]);
-    ask(to);
+    host.useFirewall(to);
 
     const diff = await host.tsnet(['diff']);
     expect(diff.status).toBe(2);
@@ -100,7 +93,7 @@ describe.each<[Backend, Backend]>([
 
   it('until then changes go where the rules are', async () => {
     await stage(from);
-    ask(to);
+    host.useFirewall(to);
     await host.mustTsnet(['publish', 'bridge', web.path, '8081:80']);
     expect(await published(8081)).toBe(true);
     await host.mustTsnet(['unpublish', 'bridge', web.path, '8080:80']);
@@ -115,7 +108,7 @@ describe.each<[Backend, Backend]>([
         ? ['iptables', '-A', 'TSNET-USER', '-s', '192.0.2.66', '-j', 'DROP']
         : ['nft', 'add rule inet tsnet tsnet-user ip saddr 192.0.2.66 drop'];
     await host.must(theirs[0] ?? '', theirs.slice(1));
-    ask(to);
+    host.useFirewall(to);
     await host.mustTsnet(['repair']);
     // As if the process had been killed before it took the old rules away.
     const old = from === 'iptables' ? ['iptables', '-N', 'TSNET-FORWARD'] : ['nft', 'add chain inet tsnet enter'];

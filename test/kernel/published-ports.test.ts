@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Lab, until, type Host, type Namespace } from '../support/lab.ts';
+import { FIREWALL_BACKENDS, Lab, until, type FirewallBackend, type Host, type Namespace } from '../support/lab.ts';
 
 const FETCH = path.resolve(import.meta.dirname, '../support/fetch.js');
 const WHO_ASKS = path.resolve(import.meta.dirname, '../support/who-asks.js');
@@ -11,12 +11,13 @@ let lab: Lab;
 let host: Host;
 let client: Namespace;
 
-beforeEach(async () => {
+async function stage(backend: FirewallBackend): Promise<void> {
   lab = new Lab();
   host = lab.host();
+  host.useFirewall(backend);
   client = lab.namespace('client');
   await lab.wire(host, 'eth0', ['192.168.50.1/24', 'fd50::1/64'], client, 'eth0', ['192.168.50.9/24', 'fd50::9/64']);
-});
+}
 afterEach(() => {
   lab.close();
 });
@@ -39,7 +40,9 @@ async function ask(from: Namespace, url: string): Promise<string> {
   return (await from.run(process.execPath, [FETCH, url])).stdout.trim();
 }
 
-describe('a published port', () => {
+describe.each(FIREWALL_BACKENDS)('with %s, a published port', (backend) => {
+  beforeEach(() => stage(backend));
+
   it('is reached from everywhere it should be, and the client is kept', async () => {
     const web = await server('bridge', ['8080:80']);
     await host.mustTsnet(['create', 'other']);
@@ -54,18 +57,6 @@ describe('a published port', () => {
     expect(await ask(same, 'http://172.17.0.1:8080/')).toMatch(/you are/);
     expect(await ask(other, 'http://192.168.50.1:8080/')).toMatch(/you are/);
     expect(await ask(web, 'http://192.168.50.1:8080/')).toMatch(/you are/);
-  });
-
-  it('reads in the nat table as an administrator of Docker expects', async () => {
-    await server('bridge', []);
-    await server('bridge', []);
-    await server('bridge', ['80:80']);
-    const nat = await host.must('iptables', ['-t', 'nat', '-S']);
-    expect(nat).toMatch(/-s 172\.17\.0\.0\/16 ! -o tsnet0 -j MASQUERADE/);
-    expect(nat).toMatch(/-s 172\.17\.0\.4\/32 -d 172\.17\.0\.4\/32 -p tcp -m tcp --dport 80 -j MASQUERADE/);
-    expect(nat).toMatch(/-A TSNET -p tcp -m tcp --dport 80 -j DNAT --to-destination 172\.17\.0\.4:80/);
-    expect(nat).toMatch(/-A PREROUTING -m addrtype --dst-type LOCAL -j TSNET/);
-    expect(nat).toMatch(/-A OUTPUT -m addrtype --dst-type LOCAL -j TSNET/);
   });
 
   it('is bound to one host address when one is given', async () => {
@@ -152,7 +143,9 @@ describe('a published port', () => {
   });
 });
 
-describe('isolation', () => {
+describe.each(FIREWALL_BACKENDS)('isolation by %s', (backend) => {
+  beforeEach(() => stage(backend));
+
   it('closes unpublished ports, other networks and container addresses to the outside', async () => {
     await server('bridge', ['8080:80'], [80, 81]);
     await host.mustTsnet(['create', 'other']);
@@ -198,6 +191,22 @@ describe('isolation', () => {
       expect(await ask(web, 'http://192.168.50.1:8080/')).toMatch(/you are/);
     },
   );
+});
+
+describe('iptables', () => {
+  beforeEach(() => stage('iptables'));
+
+  it('has published ports in the nat table as an administrator of Docker expects', async () => {
+    await server('bridge', []);
+    await server('bridge', []);
+    await server('bridge', ['80:80']);
+    const nat = await host.must('iptables', ['-t', 'nat', '-S']);
+    expect(nat).toMatch(/-s 172\.17\.0\.0\/16 ! -o tsnet0 -j MASQUERADE/);
+    expect(nat).toMatch(/-s 172\.17\.0\.4\/32 -d 172\.17\.0\.4\/32 -p tcp -m tcp --dport 80 -j MASQUERADE/);
+    expect(nat).toMatch(/-A TSNET -p tcp -m tcp --dport 80 -j DNAT --to-destination 172\.17\.0\.4:80/);
+    expect(nat).toMatch(/-A PREROUTING -m addrtype --dst-type LOCAL -j TSNET/);
+    expect(nat).toMatch(/-A OUTPUT -m addrtype --dst-type LOCAL -j TSNET/);
+  });
 
   it("leaves the administrator's chain and everybody else's rules alone", async () => {
     await host.must('iptables', ['-A', 'FORWARD', '-s', '10.66.0.0/16', '-j', 'ACCEPT']);

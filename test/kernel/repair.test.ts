@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Lab, until, type Host, type Namespace } from '../support/lab.ts';
+import { FIREWALL_BACKENDS, Lab, until, type FirewallBackend, type Host, type Namespace } from '../support/lab.ts';
 
 const FETCH = path.resolve(import.meta.dirname, '../support/fetch.js');
 const WHO_ASKS = path.resolve(import.meta.dirname, '../support/who-asks.js');
@@ -11,9 +11,10 @@ let client: Namespace;
 let web: Namespace;
 let box: Namespace;
 
-beforeEach(async () => {
+async function stage(backend: FirewallBackend): Promise<void> {
   lab = new Lab();
   host = lab.host();
+  host.useFirewall(backend);
   client = lab.namespace('client');
   web = lab.namespace('web');
   box = lab.namespace('box');
@@ -22,7 +23,7 @@ beforeEach(async () => {
   await host.mustTsnet(['connect', 'bridge', box.path]);
   web.start(process.execPath, [WHO_ASKS, '80']);
   await until(works);
-});
+}
 afterEach(() => {
   lab.close();
 });
@@ -39,14 +40,36 @@ async function hostVeth(): Promise<string> {
   return links[0]?.ifname ?? '';
 }
 
-describe('diff and repair', () => {
+/** What people do to a firewall, and what diff says of it. */
+const FIREWALL_DAMAGE: Readonly<Record<FirewallBackend, readonly [string, string, RegExp][]>> = {
+  iptables: [
+    ['the nat table', 'iptables -t nat -F', /publish/],
+    ['the nat chains', 'iptables -t nat -F && iptables -t nat -X', /publish/],
+    ['the filter table', 'iptables -F && iptables -X', /isolat/],
+    ['the raw table', 'iptables -t raw -F', /isolat/],
+    ['everything in the firewall', 'nft flush ruleset', /publish/],
+    ['a jump', 'iptables -D FORWARD -j TSNET-FORWARD', /FORWARD/],
+  ],
+  nftables: [
+    ['everything in the firewall', 'nft flush ruleset', /publish/],
+    ['the table', 'nft delete table inet tsnet', /publish/],
+    ['what forwards', 'nft flush chain inet tsnet forward', /chain forward: all rules are gone/],
+    ['what isolates', 'nft flush chain inet tsnet enter', /chain enter: all rules are gone/],
+    ['a published port', "nft 'flush map inet tsnet ports4'", /missing.*publish/],
+    ['our bridges', 'nft flush set inet tsnet isolated', /isolated: element/],
+  ],
+};
+
+describe.each(FIREWALL_BACKENDS)('diff and repair, with %s,', (backend) => {
+  beforeEach(() => stage(backend));
+
   it('are silent when nothing is wrong, and repair rewrites nothing', async () => {
-    const rules = await host.must('iptables-save');
+    const rules = await host.must('nft', ['-a', 'list', 'ruleset']);
     const links = await host.must('ip', ['-o', 'link']);
     expect(await host.mustTsnet(['diff'])).toBe('');
     expect(await host.mustTsnet(['repair'])).toBe('');
-    const bare = (text: string): string => text.replace(/^#.*$|\[\d+:\d+\]/gm, '');
-    expect(bare(await host.must('iptables-save'))).toBe(bare(rules));
+    const bare = (text: string): string => text.replace(/packets \d+ bytes \d+/g, '');
+    expect(bare(await host.must('nft', ['-a', 'list', 'ruleset']))).toBe(bare(rules));
     expect(await host.must('ip', ['-o', 'link'])).toBe(links);
   });
 
@@ -56,12 +79,11 @@ describe('diff and repair', () => {
     ['a container address', () => web.must('ip', ['address', 'flush', 'dev', 'eth0']), /missing.*172\.17\.0\.2\/16/],
     ['the bridge address', () => host.must('ip', ['address', 'flush', 'dev', 'tsnet0']), /missing.*172\.17\.0\.1\/16/],
     ['a default route', () => box.must('ip', ['route', 'delete', 'default']), /missing.*route 0\.0\.0\.0\/0/],
-    ['the nat table', () => host.must('iptables', ['-t', 'nat', '-F']), /publish/],
-    ['the nat chains', () => host.must('sh', ['-c', 'iptables -t nat -F && iptables -t nat -X']), /publish/],
-    ['the filter table', () => host.must('sh', ['-c', 'iptables -F && iptables -X']), /isolat/],
-    ['the raw table', () => host.must('iptables', ['-t', 'raw', '-F']), /isolat/],
-    ['everything in the firewall', () => host.must('nft', ['flush', 'ruleset']), /publish/],
-    ['a jump', () => host.must('iptables', ['-D', 'FORWARD', '-j', 'TSNET-FORWARD']), /FORWARD/],
+    ...FIREWALL_DAMAGE[backend].map(([what, command, named]): [string, () => Promise<unknown>, RegExp] => [
+      what,
+      () => host.must('sh', ['-c', command]),
+      named,
+    ]),
     ['a sysctl', () => host.must('sysctl', ['-qw', 'net.ipv4.ip_forward=0']), /wrong.*ip_forward/],
     [
       'a port out of its bridge',
@@ -83,20 +105,11 @@ describe('diff and repair', () => {
     await host.must('ip', ['link', 'add', 'stray0', 'type', 'veth', 'peer', 'name', 'stray1']);
     await host.must('ip', ['link', 'set', 'stray0', 'alias', 'tsnet:feedfeed']);
     await host.must('ip', ['link', 'add', 'theirs0', 'type', 'veth', 'peer', 'name', 'theirs1']);
-    await host.must('iptables', [
-      '-t',
-      'nat',
-      '-A',
-      'TSNET',
-      '-p',
-      'tcp',
-      '--dport',
-      '9999',
-      '-j',
-      'DNAT',
-      '--to-destination',
-      '172.17.0.99:1',
-    ]);
+    const stray =
+      backend === 'iptables'
+        ? 'iptables -t nat -A TSNET -p tcp --dport 9999 -j DNAT --to-destination 172.17.0.99:1'
+        : "nft 'add element inet tsnet ports4 { tcp . 9999 : 172.17.0.99 . 1 }'";
+    await host.must('sh', ['-c', stray]);
     const { status, stdout } = await host.tsnet(['diff']);
     expect(status).toBe(2);
     expect(stdout).toMatch(/orphaned.*stray0/);
@@ -107,7 +120,7 @@ describe('diff and repair', () => {
     const links = await host.must('ip', ['-o', 'link']);
     expect(links).not.toContain('stray0');
     expect(links).toContain('theirs0');
-    expect(await host.must('iptables-save')).not.toContain('9999');
+    expect(await host.must('nft', ['list', 'ruleset'])).not.toContain('9999');
     expect(await works()).toBe(true);
   });
 

@@ -106,6 +106,9 @@ export class Namespace {
   }
 }
 
+export const FIREWALL_BACKENDS = ['iptables', 'nftables'] as const;
+export type FirewallBackend = (typeof FIREWALL_BACKENDS)[number];
+
 /**
  * A namespace that plays a host with tsnet on it. FIREWALL_BACKEND=nftables in the environment of the tests: it uses this
  * backend unless a test writes a daemon.json of its own.
@@ -124,9 +127,12 @@ export class Host extends Namespace {
       NODE_EXTRA_CA_CERTS: '',
     };
     const backend = process.env['FIREWALL_BACKEND'];
-    if (backend !== undefined) {
-      writeFileSync(path.join(this.dir, 'daemon.json'), JSON.stringify({ 'firewall-backend': backend }));
-    }
+    if (backend === 'iptables' || backend === 'nftables') this.useFirewall(backend);
+  }
+
+  /** Asks for a firewall backend in daemon.json, with nothing else in it. */
+  useFirewall(backend: FirewallBackend): void {
+    writeFileSync(path.join(this.dir, 'daemon.json'), JSON.stringify({ 'firewall-backend': backend }));
   }
 
   /** Runs the built tsnet on this host. */
