@@ -124,6 +124,18 @@ describe.each(FIREWALL_BACKENDS)('with %s, a published port', (backend) => {
     expect((await client.run(process.execPath, [UDP_ASK, ...asker])).stdout.trim()).toBe('two');
   });
 
+  it('of a routed network stays open while another host port leads to the same container port', async () => {
+    await host.mustTsnet(['create', '--subnet', '172.31.0.0/24', '-o', 'bridge.gateway-mode-ipv4=routed', 'routed']);
+    const web = await server('routed', ['8080:80', '8081:80']);
+    await client.must('ip', ['route', 'add', '172.31.0.0/24', 'via', '192.168.50.1']);
+    expect(await ask(client, 'http://172.31.0.2/')).toBe('you are 192.168.50.9');
+    await host.mustTsnet(['unpublish', 'routed', web.path, '8080:80']);
+    expect(await ask(client, 'http://172.31.0.2/')).toBe('you are 192.168.50.9');
+    expect(await host.mustTsnet(['diff'])).toBe('');
+    await host.mustTsnet(['unpublish', 'routed', web.path, '8081:80']);
+    expect(await ask(client, 'http://172.31.0.2/')).toBe('');
+  });
+
   it('is refused when another container has it, naming that one', async () => {
     const web = await server('bridge', ['8080:80']);
     const second = lab.namespace('second');
