@@ -20,7 +20,7 @@ function isolateElements(intent: IsolateIntent): Element[] {
   const { family, bridge } = intent;
   const key = [proto(family), bridge];
   return [
-    ...(intent.allowDirect ? [] : guarded(intent, intent.trustedLinks)),
+    ...(intent.allowDirect ? [] : [...guarded(intent, intent.trustedLinks), { set: 'guarded', key } as const]),
     { set: 'bridges', key },
     { set: 'isolated', key },
     ...(intent.icmp === true ? [{ set: 'pingable', key } as const] : []),
