@@ -113,14 +113,13 @@ function matchOf({ conditions }: ForwardRule, passage: Passage): Match {
 function judge(condition: Condition, passage: Passage): Match {
   const match = judgeTrait(condition, passage);
   if (!condition.negated) return match;
-  // "Not to port 22" is about nearly everything, "not from these addresses" about who knows.
   return match === 'yes' ? 'no' : match === 'no' ? 'yes' : 'maybe';
 }
 
 function judgeTrait(trait: Condition, passage: Passage): Match {
   switch (trait.kind) {
     case 'link':
-      return judgeLink(trait.names, trait.side === passage.direction ? passage.uplink : passage.bridge);
+      return judgeLink(trait.names, passage, trait.side === passage.direction ? 'uplink' : 'bridge');
     case 'address':
       return judgeAddress(trait.prefixes, passage, (trait.side === 'source') === (passage.direction === 'out'));
     case 'family':
@@ -137,15 +136,19 @@ function judgeTrait(trait: Condition, passage: Passage): Match {
   }
 }
 
-/** `link` undefined: some link that is not the bridge. */
-function judgeLink(names: readonly string[], link: string | undefined): Match {
+function judgeLink(names: readonly string[], passage: Passage, which: 'bridge' | 'uplink'): Match {
+  const link = passage[which];
   const fits = names.map((name): Match => {
     if (name === '*') return 'yes';
-    if (link === undefined || name.startsWith('@')) return 'maybe';
+    if (name.startsWith('@')) return 'maybe';
+    if (link === undefined) return name === passage.bridge ? 'no' : 'maybe';
     return (name.endsWith('*') ? link.startsWith(name.slice(0, -1)) : name === link) ? 'yes' : 'no';
   });
   return fits.includes('yes') ? 'yes' : fits.includes('maybe') ? 'maybe' : 'no';
 }
+
+/** A shorter prefix may stand for the whole world: 0.0.0.0/1, 2000::/3. */
+const WORLD_LENGTH = 8;
 
 /** `ours`: the address is the container's; else it is somebody's in the world. */
 function judgeAddress(prefixes: readonly string[], { subnet, family }: Passage, ours: boolean): Match {
@@ -155,10 +158,10 @@ function judgeAddress(prefixes: readonly string[], { subnet, family }: Passage, 
     if (prefix === undefined) return 'maybe';
     if (prefix.family !== family) return 'no';
     if (prefix.length === 0) return 'yes';
-    if (!ours) return 'maybe';
+    if (!ours) return prefix.length < WORLD_LENGTH ? 'maybe' : 'partly';
     return containsPrefix(prefix, network) ? 'yes' : overlaps(prefix, network) ? 'maybe' : 'no';
   });
-  return fits.includes('yes') ? 'yes' : fits.includes('maybe') ? 'maybe' : 'no';
+  return (['yes', 'maybe', 'partly'] as const).find((match) => fits.includes(match)) ?? 'no';
 }
 
 /** Undefined for what is neither an address nor a prefix: a range, a set, a mask that is no length. */

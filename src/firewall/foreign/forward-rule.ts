@@ -53,3 +53,26 @@ export function isCrossedBy({ family: table }: BaseChain, family: Family): boole
 export function isIptablesForward({ family, table, name }: BaseChain): boolean {
   return family !== 'inet' && table === 'filter' && name === 'FORWARD';
 }
+
+/** The sets of links, by name, whose members a rule asks for. */
+export function linkSets(rules: readonly ForwardRule[]): string[] {
+  const named = rules
+    .flatMap(({ conditions }) => conditions.flatMap((condition) => (condition.kind === 'link' ? condition.names : [])))
+    .filter((name) => name.startsWith('@'));
+  return [...new Set(named)].map((name) => name.slice(1));
+}
+
+/** The rules with sets of links replaced by their members. */
+export function withMembers(
+  rules: readonly ForwardRule[],
+  members: ReadonlyMap<string, readonly string[]>,
+): ForwardRule[] {
+  const open = (name: string): readonly string[] =>
+    name.startsWith('@') ? (members.get(name.slice(1)) ?? [name]) : [name];
+  return rules.map(({ conditions, verdict }) => ({
+    conditions: conditions.map((condition) =>
+      condition.kind === 'link' ? { ...condition, names: condition.names.flatMap(open) } : condition,
+    ),
+    verdict,
+  }));
+}
