@@ -9,8 +9,10 @@ export default defineDriver({
   api: 1,
   scope: 'local',
   ipam: 'none',
-  refusesEndpoints:
-    "the host network is the host's own namespace, to which nothing is attached; running on it is not built yet",
+  refusesEndpoints: {
+    reason: "it is the host's own namespace, to which nothing is attached; `tsnet run --network host` runs in it",
+    runs: 'on-the-host',
+  },
   options: { type: 'object', properties: {}, additionalProperties: false },
   aliases: {},
   parseSettings: () => ({}),

@@ -10,7 +10,10 @@ export default defineDriver({
   api: 1,
   scope: 'local',
   ipam: 'none',
-  refusesEndpoints: 'a container on it has no interfaces; connect it to another network instead',
+  refusesEndpoints: {
+    reason: 'a container on it has no interfaces; connect it to another network instead',
+    runs: 'alone',
+  },
   options: { type: 'object', properties: {}, additionalProperties: false },
   aliases: {},
   parseSettings: () => ({}),

@@ -78,16 +78,5 @@ export function attachmentsOf(networks: readonly Attachment[], first: FirstAttac
   if (twice !== undefined) {
     throw new UsageError(`${twice} is given for network ${head.network} and again beside it; give it once`);
   }
-  const all = [head, ...rest];
-  const shared = all.find(({ network }) => network.startsWith('container:'))?.network.slice('container:'.length);
-  if (shared !== undefined) {
-    throw new UsageError(
-      `--network container:${shared} is not there; \`tsnet exec ${shared} -- COMMAND\` runs in its network`,
-    );
-  }
-  if (!all.some(({ network }) => network === 'none')) return [{ ...head, ...given }, ...rest];
-  if (all.length > 1 || Object.keys(given).length > 0) {
-    throw new UsageError('--network none stands alone: without a network there is nothing to address or publish');
-  }
-  return [];
+  return [{ ...head, ...given }, ...rest];
 }

@@ -35,7 +35,11 @@ async function exec(context: CliContext, container: string, command: readonly st
   const config = await context.config();
   const found = await (await context.engine()).inspectSandbox(container);
   const { sandbox } = found;
-  if (!found.alive) throw new TsnetError('NOT_FOUND', `exec in ${sandbox.name}: its process has ended; run tsnet gc`);
+  if (!found.alive) {
+    const [sharer] = found.sharedBy;
+    const way = sharer === undefined ? 'run tsnet gc' : `${sharer} is in the same network`;
+    throw new TsnetError('NOT_FOUND', `exec in ${sandbox.name}: its process has ended; ${way}`);
+  }
   const { view, forget } = sandbox.origin.kind === 'own' ? ownView(found) : foreignView(found, config);
   try {
     const warn = (line: string): void => {

@@ -43,7 +43,8 @@ const LAYOUT: ListLayout<PsRow> = {
     Name: { heading: 'NAME', text: ({ sandbox }) => sandbox.name },
     Networks: {
       heading: 'NETWORKS',
-      text: ({ endpoints }) => endpoints.map(({ networkName }) => networkName).join(','),
+      text: ({ endpoints, sharesNetworkOf }) =>
+        sharesNetworkOf ?? (endpoints.map(({ networkName }) => networkName).join(',') || 'none'),
     },
     Ports: { heading: 'PORTS', text: ({ endpoints }) => portsText(endpoints.flatMap(({ ports }) => ports)) },
     RunningFor: { heading: 'CREATED', text: (row) => `${sinceText(row)} ago` },
@@ -89,7 +90,8 @@ function statusText(row: PsRow): string {
   const { state } = row.sandbox;
   if (state === 'creating') return 'Creating';
   if (state === 'removing') return 'Removing';
-  return row.alive ? `Up ${sinceText(row)}` : 'Dead';
+  if (row.alive) return `Up ${sinceText(row)}`;
+  return row.sharedBy.length > 0 ? `Ended, its network kept by ${row.sharedBy.join(', ')}` : 'Dead';
 }
 
 /** "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp", ranges as "8000-8009->80-89". */

@@ -14,7 +14,7 @@ export const define: DefineVerb = (command, context) => {
     const engine = await context.engine();
     try {
       const { sandbox } = await engine.inspectSandbox(id);
-      if (sandbox.origin.kind === 'own') await removeOwnSandbox(engine, sandbox, execRoot);
+      if (sandbox.origin.kind === 'own') await removeOwnSandbox(engine, id, execRoot);
     } catch (error) {
       if (!(error instanceof TsnetError && error.code === 'NOT_FOUND')) throw error;
       // gc has been here, which knows of the ledger and the kernel only.

@@ -2,14 +2,14 @@
 import path from 'node:path';
 import type { Engine, SandboxView } from '../engine/engine.ts';
 import { launchError, LaunchError } from '../launch/launch-error.ts';
-import { logPath, sandboxFolder, writeSandboxFiles } from '../launch/sandbox-files.ts';
+import { logPath, sandboxFolder } from '../launch/sandbox-files.ts';
 import type { SandboxPlace } from '../launch/sandbox-view.ts';
 import type { Config } from '../model/config.ts';
 import { TsnetError } from '../model/error.ts';
 import { attachmentsOf, parseNetworkOption, type Attachment, type FirstAttachmentOptions } from './attachments.ts';
 import type { CliContext } from './context.ts';
 import { printWarnings } from './dry-run.ts';
-import { USAGE_STATUS } from './errors.ts';
+import { UsageError, USAGE_STATUS } from './errors.ts';
 import { address, collect, collectList } from './options.ts';
 import {
   collectAddress,
@@ -19,6 +19,7 @@ import {
   resolverOverrides,
   type ResolverOptions,
 } from './resolver-options.ts';
+import { runFiles } from './run-files.ts';
 import { removeOwnSandbox } from './sandbox-removal.ts';
 import type { DefineVerb } from './verbs.ts';
 
@@ -35,7 +36,7 @@ export const define: DefineVerb = (command, context) => {
     .option('--name <name>', 'name of the sandbox (default: the first 12 digits of its id)')
     .option(
       '--network <network>',
-      'network to join, "none", or name=NETWORK,ip=…,alias=…,mac-address=…,gw-priority=…; repeatable (default: bridge)',
+      'network to join, "host", "none", container:NAME, or name=NETWORK,ip=…,alias=…,mac-address=…,gw-priority=…; repeatable (default: bridge)',
       (value: string, earlier: readonly Attachment[] | undefined) => [...(earlier ?? []), parseNetworkOption(value)],
     )
     .option('--ip <address>', 'IPv4 address on the first network', address)
@@ -67,6 +68,7 @@ async function run(context: CliContext, command: readonly string[], options: Run
   const attach = attachmentsOf(options.network ?? [], options);
   // Found out here, it costs nothing to undo.
   if (command[0] === '') throw launchError('', 'ENOENT');
+  refuseForeignFiles(attach, options);
   const config = await context.config();
   const engine = await context.engine();
   const created = await engine.createSandbox({
@@ -78,10 +80,10 @@ async function run(context: CliContext, command: readonly string[], options: Run
   printWarnings(context, created.warnings);
   let launched: Launched;
   try {
-    const place = preparePlace(context, { created, options, config });
+    const place = await preparePlace(context, { engine, created, options, config });
     launched = await (options.detach ? detached : foreground)({ context, config, engine, created, place, command });
   } catch (error) {
-    await undo(error, () => removeOwnSandbox(engine, sandbox, config.execRoot));
+    await undo(error, () => removeOwnSandbox(engine, sandbox.id, config.execRoot));
     throw error;
   }
   if (launched.kind === 'detached') {
@@ -89,7 +91,21 @@ async function run(context: CliContext, command: readonly string[], options: Run
     return;
   }
   context.exitWith(await launched.ended);
-  await removeOwnSandbox(engine, sandbox, config.execRoot);
+  await removeOwnSandbox(engine, sandbox.id, config.execRoot);
+}
+
+/** Who shares a network sees the files that belong to it. */
+function refuseForeignFiles(attach: readonly Attachment[], { dns, dnsSearch, dnsOption, hostname }: RunOptions): void {
+  const shared = attach.find(({ network }) => network === 'host' || network.startsWith('container:'))?.network;
+  if (shared === undefined) return;
+  if (dns !== undefined || dnsSearch !== undefined || dnsOption !== undefined) {
+    throw new UsageError(
+      `--dns, --dns-search and --dns-option go with a network of its own, not with --network ${shared}`,
+    );
+  }
+  if (hostname !== undefined && shared !== 'host') {
+    throw new UsageError(`--hostname goes with a network of its own, not with --network ${shared}`);
+  }
 }
 
 /** A launch that failed stays the error to tell; what its undoing met is added. */
@@ -103,24 +119,26 @@ async function undo(error: unknown, step: () => Promise<void>): Promise<void> {
   }
 }
 
-function preparePlace(
+async function preparePlace(
   context: CliContext,
   {
+    engine,
     created,
     options,
     config,
-  }: { readonly created: SandboxView; readonly options: RunOptions; readonly config: Config },
-): SandboxPlace {
-  const { sandbox, endpoints } = created;
+  }: {
+    readonly engine: Engine;
+    readonly created: SandboxView;
+    readonly options: RunOptions;
+    readonly config: Config;
+  },
+): Promise<SandboxPlace> {
+  const { sandbox } = created;
   const hostname = options.hostname === undefined ? {} : { hostname: options.hostname };
-  const files = writeSandboxFiles(
-    sandboxFolder(config.execRoot, sandbox.id),
-    { name: sandbox.name, endpoints, ...hostname },
-    resolverOverrides(options, config),
-  );
+  const files = await runFiles({ engine, created, config, hostname, overrides: resolverOverrides(options, config) });
   return {
     netns: sandbox.netns,
-    view: { kind: 'fresh', files, without: path.dirname(sandbox.netns.path), ...hostname },
+    view: { kind: 'fresh', files, without: path.join(config.execRoot, 'netns'), ...hostname },
     warn: (line) => {
       printWarnings(context, [line]);
     },

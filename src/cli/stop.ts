@@ -6,7 +6,7 @@ import { signalSandbox, waitUntil } from '../launch/sandbox-processes.ts';
 import { TsnetError } from '../model/error.ts';
 import type { CliContext } from './context.ts';
 import { wholeNumber } from './options.ts';
-import { removeOwnSandbox } from './sandbox-removal.ts';
+import { habitatOf, removeOwnSandbox } from './sandbox-removal.ts';
 import type { DefineVerb } from './verbs.ts';
 
 function seconds(value: string): number {
@@ -36,7 +36,8 @@ async function stop(
   { container, timeoutMs }: { readonly container: string; readonly timeoutMs: number },
 ): Promise<void> {
   const { execRoot } = await context.config();
-  const { sandbox, alive } = await engine.inspectSandbox(container);
+  const view = await engine.inspectSandbox(container);
+  const { sandbox, alive } = view;
   if (sandbox.origin.kind !== 'own') {
     throw new TsnetError(
       'FORBIDDEN',
@@ -45,13 +46,13 @@ async function stop(
   }
   const first = sandbox.process;
   if (first !== undefined && alive) {
-    signalSandbox(sandbox, 'SIGTERM');
+    signalSandbox(habitatOf(view), first, 'SIGTERM');
     const hasEnded = (): boolean => {
       const state = processFacts(first.pid)?.state;
       return state === undefined || state === 'Z' || state === 'X';
     };
     await waitUntil(hasEnded, timeoutMs);
   }
-  await removeOwnSandbox(engine, sandbox, execRoot);
+  await removeOwnSandbox(engine, sandbox.id, execRoot);
   context.write(`${container}\n`);
 }

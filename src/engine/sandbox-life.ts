@@ -7,6 +7,7 @@
 import type { Sandbox } from '../model/records.ts';
 import { ABANDONED, type EngineContext } from './context.ts';
 import { detach } from './detach.ts';
+import { hasProcess, livingSharers, ownerOf } from './sandbox-sharing.ts';
 
 function sameNetns(a: Sandbox['netns'], b: Sandbox['netns']): boolean {
   return a.device === b.device && a.inode === b.inode && (a.cookie ?? b.cookie) === (b.cookie ?? a.cookie);
@@ -16,6 +17,8 @@ function sameNetns(a: Sandbox['netns'], b: Sandbox['netns']): boolean {
 export async function sandboxDeath(context: EngineContext, sandbox: Sandbox): Promise<string | undefined> {
   const { kernel, ledger } = context;
   if (sandbox.origin.kind === 'own') {
+    // Its namespace is theirs too.
+    if (ledger.read((view) => livingSharers(kernel, view, sandbox)).length > 0) return undefined;
     if (sandbox.process === undefined) {
       return sandbox.owner !== undefined && kernel.isAlive(sandbox.owner) ? undefined : 'it was never started';
     }
@@ -37,18 +40,24 @@ export async function removeDeadSandbox(context: EngineContext, sandbox: Sandbox
   await context.lock.shared(() => dismantleSandbox(context, sandbox));
 }
 
-/** Detaches, unbinds and forgets a sandbox. The caller holds the change lock. */
+/**
+ * Detaches, unbinds and forgets a sandbox. One whose namespace others share stays until the last of them goes, and goes with
+ * it. The caller holds the change lock.
+ */
 export async function dismantleSandbox(context: EngineContext, sandbox: Sandbox): Promise<void> {
   const { kernel, ledger, self } = context;
-  ledger.change((change) => {
+  const isKept = ledger.change((change) => {
+    if (livingSharers(kernel, change, sandbox).length > 0) return true;
     const current = change.sandbox(sandbox.id);
     if (current !== undefined) change.putSandbox({ ...current, state: 'removing', owner: self });
+    return false;
   });
+  if (isKept) return;
   try {
     for (const endpoint of ledger.read((view) => view.endpointsOfSandbox(sandbox.id))) {
       await detach(context, endpoint.id);
     }
-    if (sandbox.origin.kind === 'own') kernel.removeNetns(sandbox.netns.path);
+    if (sandbox.origin.kind === 'own' && sandbox.shares === undefined) kernel.removeNetns(sandbox.netns.path);
   } catch (error) {
     // This process may live on; the next change tries again all the same.
     ledger.change((change) => {
@@ -57,7 +66,10 @@ export async function dismantleSandbox(context: EngineContext, sandbox: Sandbox)
     });
     throw error;
   }
-  ledger.change((change) => {
+  const bereft = ledger.change((change) => {
+    const owner = ownerOf(change, sandbox);
     change.deleteSandbox(sandbox.id);
+    return owner?.id === sandbox.id || owner?.origin.kind !== 'own' || owner.state !== 'running' ? undefined : owner;
   });
+  if (bereft !== undefined && !hasProcess(kernel, bereft)) await dismantleSandbox(context, bereft);
 }

@@ -8,6 +8,7 @@ import type { Netns, Sandbox } from '../model/records.ts';
 import { type ContainerReference, type EngineContext } from './context.ts';
 import { findSandbox } from './lookup.ts';
 import { removeDeadSandbox, sandboxDeath } from './sandbox-life.ts';
+import { refuseSharer } from './sandbox-sharing.ts';
 
 function requireNetns(context: EngineContext, act: string, path: string): Netns {
   const netns = context.kernel.netnsAt(path);
@@ -32,12 +33,15 @@ export async function targetSandbox(context: EngineContext, reference: string): 
   const { kernel, ledger } = context;
   if (!isForeign(reference)) {
     const known = ledger.read((view) => findSandbox(view, reference));
-    if (known !== undefined) return living(context, known);
-    throw unknownContainer(context, reference);
+    if (known === undefined) throw unknownContainer(context, reference);
+    ledger.read((view) => {
+      refuseSharer(view, known, `connect ${known.name}`);
+    });
+    return living(context, known);
   }
   const found = await context.resolveContainer(reference);
   const netns = requireNetns(context, `connect ${reference}`, found.netnsPath);
-  if (netns.inode === kernel.netnsAt('/proc/self/ns/net')?.inode) {
+  if (kernel.isHost(netns)) {
     throw new TsnetError('INVALID', `connect ${reference}: that is the host's own network namespace`);
   }
   const known = ledger.read((view) => view.sandboxByNetns(netns));
@@ -59,6 +63,23 @@ export async function targetSandbox(context: EngineContext, reference: string): 
     createdAt: timestamp(context.now()),
     state: 'running',
   };
+}
+
+/** The namespace that a CONTAINER reference means, and the sandbox of the ledger that has it, if one does. */
+export async function findNamespace(
+  context: EngineContext,
+  reference: string,
+  act: string,
+): Promise<{ readonly netns: Netns; readonly sandbox?: Sandbox }> {
+  if (!isForeign(reference)) {
+    const known = context.ledger.read((view) => findSandbox(view, reference));
+    if (known === undefined) throw unknownContainer(context, reference);
+    return { netns: known.netns, sandbox: known };
+  }
+  const found = await context.resolveContainer(reference);
+  const netns = requireNetns(context, act, found.netnsPath);
+  const sandbox = context.ledger.read((view) => view.sandboxByNetns(netns));
+  return sandbox === undefined || sandbox.netns.cookie !== netns.cookie ? { netns } : { netns, sandbox };
 }
 
 function unknownContainer(context: EngineContext, reference: string): TsnetError {

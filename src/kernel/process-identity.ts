@@ -1,7 +1,7 @@
 /**
  * Processes, told apart from later ones of the same pid by their start time (proc_pid_stat(5)).
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import type { ProcessIdentity } from '../model/records.ts';
 import { hasEnded, refused } from './kernel-refusal.ts';
 
@@ -34,6 +34,16 @@ function processStat(pid: number): ProcessStat | undefined {
 export function processIdentity(pid: number): ProcessIdentity | undefined {
   const stat = processStat(pid);
   return stat === undefined ? undefined : { pid, startTime: stat.startTime };
+}
+
+/** Inode of the mount namespace; undefined when the process has ended. */
+export function mountNamespace(pid: number): number | undefined {
+  try {
+    return statSync(`/proc/${pid}/ns/mnt`).ino;
+  } catch (error) {
+    if (hasEnded(error)) return undefined;
+    throw refused(`look at process ${pid}`, error);
+  }
 }
 
 /** A zombie counts as dead: it has no namespace any more and will never act again. */

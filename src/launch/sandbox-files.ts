@@ -35,12 +35,20 @@ export function logPath(folder: string): string {
   return path.join(folder, 'log');
 }
 
+/** Path in the sandbox → file that is seen there. */
+export type SandboxFiles = Readonly<Record<string, string>>;
+
+/** Where the files of a sandbox that say how names are resolved are seen; they are written already. */
+export function nameFilesIn(folder: string): SandboxFiles {
+  return { [RESOLV_CONF]: path.join(folder, 'resolv.conf'), '/etc/hosts': path.join(folder, 'hosts') };
+}
+
 /** Writes the files; answers which of them is seen where in the sandbox. */
 export function writeSandboxFiles(
   folder: string,
   sandbox: SandboxIdentity,
   overrides: ResolverOverrides,
-): Readonly<Record<string, string>> {
+): SandboxFiles {
   const write = (name: string, text: string): string => {
     const file = path.join(folder, name);
     writeFileSync(file, text, { mode: 0o644 });
@@ -49,9 +57,10 @@ export function writeSandboxFiles(
   try {
     mkdirSync(folder, { recursive: true });
     const hostname = write('hostname', `${sandbox.hostname ?? hostHostname()}\n`);
+    write('resolv.conf', resolvConfText(sandbox, overrides));
+    write('hosts', hostsText(sandbox));
     return {
-      [RESOLV_CONF]: write('resolv.conf', resolvConfText(sandbox, overrides)),
-      '/etc/hosts': write('hosts', hostsText(sandbox)),
+      ...nameFilesIn(folder),
       ...(sandbox.hostname === undefined ? {} : { '/etc/hostname': hostname }),
     };
   } catch (error) {

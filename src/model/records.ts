@@ -84,6 +84,14 @@ export interface Netns {
   readonly cookie?: string;
 }
 
+/** `run --network host` and `--network container:…`. */
+export type SharedNetwork =
+  | { readonly kind: 'host' }
+  /** Another sandbox, which keeps its namespace until the last that shares it is gone. */
+  | { readonly kind: 'sandbox'; readonly sandboxId: string }
+  /** A namespace that no sandbox of the ledger has; as it was typed. */
+  | { readonly kind: 'foreign'; readonly reference: string };
+
 export interface Sandbox {
   readonly version: 1;
   /** 64 hex digits. */
@@ -92,8 +100,12 @@ export interface Sandbox {
   readonly name: string;
   readonly origin: SandboxOrigin;
   readonly netns: Netns;
+  /** Whose namespace `netns` is, for a sandbox of our own that has none to itself. */
+  readonly shares?: SharedNetwork;
   /** The first process (own, pid, docker …), where there is one. */
   readonly process?: ProcessIdentity;
+  /** Inode of its mount namespace, by which processes of sandboxes that share a network namespace are told apart. */
+  readonly mountNamespace?: number;
   /** Families whose default route was there before us: it stays, and our networks are reached by policy routing. */
   readonly foreignDefaultRoutes: readonly Family[];
   /** The command of a sandbox of our own, as typed. */
@@ -122,6 +134,8 @@ export interface EndpointAddress {
   readonly address: string;
   /** Next hop for what leaves the subnet; absent on internal networks. */
   readonly gateway?: string;
+  /** What leaves the subnet goes out of the interface without a next hop. */
+  readonly onLink?: true;
 }
 
 export interface Endpoint {
@@ -156,7 +170,9 @@ export interface Endpoint {
 export type LeaseHolder =
   | { readonly kind: 'endpoint'; readonly endpointId: string }
   /** Given back; `untilMs` (Unix time, milliseconds) says when it is as good as any other. */
-  | { readonly kind: 'quarantine'; readonly untilMs: number };
+  | { readonly kind: 'quarantine'; readonly untilMs: number }
+  /** Somebody on the LAN had it when we asked; it is asked for again after `untilMs`. */
+  | { readonly kind: 'foreign'; readonly mac: string; readonly untilMs: number };
 
 export interface Lease {
   readonly networkId: string;

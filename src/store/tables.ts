@@ -40,8 +40,11 @@ export const NETWORKS: RecordTable<Network> = {
 export const SANDBOXES: RecordTable<Sandbox> = {
   name: 'sandbox',
   unique: ({ name }) => [{ key: sandboxNameKey(name), what: `name ${name}` }],
-  // The kernel reuses inode numbers of namespaces: the latest sandbox is the one that has it now.
-  indexes: ({ id, netns, state }) => [netnsKey(netns), ...(state === 'running' ? [] : [pendingKey('sandbox', id)])],
+  // The kernel reuses inode numbers of namespaces: the latest sandbox is the one that has it now. Who shares one does not have it.
+  indexes: ({ id, netns, shares, state }) => [
+    ...(shares === undefined ? [netnsKey(netns)] : []),
+    ...(state === 'running' ? [] : [pendingKey('sandbox', id)]),
+  ],
 };
 
 export const ENDPOINTS: RecordTable<Endpoint> = {

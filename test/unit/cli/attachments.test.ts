@@ -47,17 +47,14 @@ describe('the networks of a sandbox', () => {
     ]);
   });
 
-  it('are none with "none", which stands alone', () => {
-    expect(attachmentsOf([{ network: 'none' }], {})).toEqual([]);
-    expect(() => attachmentsOf([{ network: 'none' }, { network: 'web' }], {})).toThrow(/stands alone/);
-    expect(() => attachmentsOf([{ network: 'none' }], { publish: ['80'] })).toThrow(/stands alone/);
-  });
+  it.each(['none', 'host', 'container:web'])(
+    'hand on %s with what is beside it: the engine says what cannot be',
+    (network) => {
+      expect(attachmentsOf([{ network }], { publish: ['80'] })).toEqual([{ network, ports: ['80'] }]);
+    },
+  );
 
   it('take no value twice', () => {
     expect(() => attachmentsOf([{ network: 'web', ip: '10.0.0.7' }], { ip: '10.0.0.8' })).toThrow(/give it once/);
-  });
-
-  it('cannot be those of another sandbox, for which there is exec', () => {
-    expect(() => attachmentsOf([{ network: 'container:web' }], {})).toThrow(/tsnet exec web/);
   });
 });

@@ -186,5 +186,5 @@ export function fakeSandbox(
     createdAt: '2026-01-02T03:04:05Z',
     state: 'attached',
   };
-  return { sandbox, endpoints: [{ ...endpoint, networkName }], alive: true };
+  return { sandbox, endpoints: [{ ...endpoint, networkName }], alive: true, sharedBy: [] };
 }
