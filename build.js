@@ -1,97 +1,30 @@
 /**
- * Bundles the entry points into dist/: one CommonJS file each, so that a start reads one file and evaluates only the modules
- * that the verb needs, and a starter that runs it through V8's code cache. Native modules stay in node_modules.
+ * Bundles the entry points into dist/: for each a starter, and the parts of its program in lib/ with a code cache beside them.
+ * Native modules stay in node_modules.
  */
-import { build } from 'esbuild';
-import { spawnSync } from 'node:child_process';
+import { build, transform } from 'esbuild';
 import {
   chmodSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { slimCommander } from './src/cli/slim-commander.js';
+import { makeCodeCaches, starter } from './build/code-cache.js';
+import { lateBuiltins } from './build/late-builtins.js';
+import { lmdb } from './build/lmdb.js';
+import { nativeModules } from './build/native-modules.js';
+import { parts } from './build/parts.js';
+import { buildPublicEntries, PUBLIC_FILES } from './build/public-entries.js';
 import { compiledSchema } from './src/config/compile-schema.js';
 
 const root = import.meta.dirname;
 const version = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
-
-/**
- * lmdb and netlink find their prebuilt binary by searching folders relative to the package. In a bundle there is no package
- * folder any more, and the search costs more than the loading: the file is named, and searched for only where it is not there.
- */
-const nativeModules = {
-  name: 'native-modules',
-  setup(bundle) {
-    const owners = [
-      {
-        from: 'lmdb',
-        loader: 'node-gyp-build-optional-packages',
-        file: '`@lmdb/lmdb-${process.platform}-${process.arch}/node.abi${process.versions.modules}.glibc.node`',
-      },
-      {
-        from: 'netlink',
-        loader: 'node-gyp-build',
-        file: '`netlink/prebuilds/${process.platform}-${process.arch}/node.napi.node`',
-      },
-    ];
-    for (const owner of owners) {
-      bundle.onResolve({ filter: new RegExp(`^${owner.loader}$`) }, ({ importer }) =>
-        importer.includes(`/node_modules/${owner.from}/`)
-          ? { path: owner.from, namespace: 'native-loader', pluginData: owner }
-          : undefined,
-      );
-    }
-    bundle.onLoad({ filter: /.*/, namespace: 'native-loader' }, ({ pluginData: { loader, from, file } }) => ({
-      loader: 'js',
-      resolveDir: root,
-      contents: `
-        module.exports = () => {
-          try {
-            return require(${file});
-          } catch {
-            const entry = require.resolve('${from}');
-            const folder = entry.slice(0, entry.lastIndexOf('/node_modules/${from}/') + ${'/node_modules/'.length + from.length});
-            return require('${loader}')(folder);
-          }
-        };
-      `,
-    }));
-    bundle.onResolve(
-      { filter: /^(koffi|lmdb|netlink|node-gyp-build|node-gyp-build-optional-packages)$/ },
-      ({ path: name, namespace }) =>
-        namespace === 'native-loader' || name === 'koffi' ? { path: name, external: true } : undefined,
-    );
-    bundle.onResolve({ filter: /\.node$/ }, ({ path: file }) => ({ path: file, external: true }));
-    // The encoding that lmdb uses unless told otherwise; the ledger writes JSON. Loading it costs every start several milliseconds.
-    bundle.onResolve({ filter: /^msgpackr$/ }, () => ({ path: 'msgpackr', namespace: 'left-out' }));
-    bundle.onLoad({ filter: /.*/, namespace: 'left-out' }, () => ({ loader: 'js', contents: 'module.exports = {};' }));
-  },
-};
-
-/**
- * lmdb and ordered-binary evaluate source text that names their local variables. As CommonJS each module keeps a scope of its
- * own in the bundle, with its names; as ES modules they would share one, and a name that two of them use would be changed.
- */
-const ownScopes = {
-  name: 'own-scopes',
-  setup(bundle) {
-    const require = createRequire(path.join(root, 'package.json'));
-    const fromLmdb = createRequire(require.resolve('lmdb'));
-    bundle.onResolve({ filter: /^(lmdb|ordered-binary|weak-lru-cache)$/ }, (args) =>
-      args.namespace === 'native-loader'
-        ? undefined
-        : { path: (args.path === 'lmdb' ? require : fromLmdb).resolve(args.path) },
-    );
-  },
-};
 
 /** Entry points: dist name → source. */
 const entries = {
@@ -99,72 +32,13 @@ const entries = {
   ...(process.argv.includes('--bench') ? { bench: 'bench/main.ts' } : {}),
 };
 
-/**
- * dist/NAME.js: runs the bundle through V8's code cache, which the build made by running it once. A start then compiles
- * next to nothing. A cache of another V8 is refused by V8 and the bundle compiled as ever.
- */
-const starter = (name) => `#!/usr/bin/env node
-'use strict';
-const { readFileSync } = require('node:fs');
-const { createRequire, wrap } = require('node:module');
-const vm = require('node:vm');
-const file = __dirname + '/lib/${name}.cjs';
-let cachedData;
-try {
-  cachedData = readFileSync(__dirname + '/lib/${name}.cache');
-} catch {}
-const script = new vm.Script(wrap(readFileSync(file, 'latin1')), {
-  filename: file,
-  cachedData,
-  importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-});
-script.runInThisContext()(exports, createRequire(file), module, file, __dirname + '/lib');
-`;
+/** What looks at the ledger and no further: the first part of a program has it, so that it reads no second one. */
+const FIRST = {
+  tsnet: ['src/cli/inspect.ts', 'src/cli/ls.ts', 'src/cli/port.ts', 'src/config/load.ts'],
+};
 
-/** Runs the bundle as a start of `tsnet ls` would, in a ledger of its own, and keeps what V8 compiled on the way. */
-function makeCodeCache(folder, name) {
-  const ledger = mkdtempSync(path.join(tmpdir(), 'tsnet-build-'));
-  const program = `
-    const { readFileSync, writeFileSync } = require('node:fs');
-    const { createRequire, wrap } = require('node:module');
-    const vm = require('node:vm');
-    const file = ${JSON.stringify(path.join(folder, 'lib', `${name}.cjs`))};
-    const script = new vm.Script(wrap(readFileSync(file, 'latin1')), { filename: file, importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER });
-    process.argv = [process.execPath, 'tsnet', 'ls'];
-    process.on('exit', () => writeFileSync(file.replace('.cjs', '.cache'), script.createCachedData()));
-    script.runInThisContext()({}, createRequire(file), { exports: {} }, file, ${JSON.stringify(path.join(folder, 'lib'))});
-  `;
-  // Twice: the first start makes the default network, which no later one does; the second one's cache stays.
-  for (let start = 0; start < 2; start += 1)
-    spawnSync(process.execPath, ['-e', program], {
-      stdio: 'ignore',
-      env: {
-        ...process.env,
-        TSNET_DATA_ROOT: `${ledger}/lib`,
-        TSNET_EXEC_ROOT: `${ledger}/run`,
-        TSNET_CONFIG: `${ledger}/none`,
-      },
-    });
-  rmSync(ledger, { recursive: true, force: true });
-}
-
-// Built beside and moved into place, so that a tsnet that starts meanwhile finds the old file or the new one.
-const dist = path.join(root, 'dist');
-mkdirSync(path.join(dist, 'lib'), { recursive: true });
-const fresh = mkdtempSync(path.join(dist, '.build-'));
-mkdirSync(path.join(fresh, 'lib'));
-process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
-await build({
-  entryPoints: Object.fromEntries(Object.entries(entries).map(([name, source]) => [name, path.join(root, source)])),
-  outdir: path.join(fresh, 'lib'),
-  outExtension: { '.js': '.cjs' },
-  bundle: true,
-  platform: 'node',
-  format: 'cjs',
-  target: 'node20',
-  // The starter's script has no loader for import(): what is imported late becomes a require at that time.
-  supported: { 'dynamic-import': false },
-  // lmdb evaluates source text that names its local variables: identifiers must keep their names.
+const output = {
+  // A name in a stack trace is a name in the source.
   minifyWhitespace: true,
   minifySyntax: true,
   minifyIdentifiers: false,
@@ -174,27 +48,78 @@ await build({
   // A stack trace quotes one line of the source.
   lineLimit: 160,
   logLevel: 'warning',
-  banner: { js: "const __bundleUrl=require('node:url').pathToFileURL(__filename).href;" },
-  define: {
-    'import.meta.url': '__bundleUrl',
-    'import.meta.dirname': '__dirname',
-    TSNET_VERSION: JSON.stringify(version),
-  },
-  plugins: [compiledSchema(), slimCommander(), ownScopes, nativeModules],
-});
+  target: 'node20',
+};
+
+/** Stands for `performance.now`: the same clock, without the dozen modules behind the global `performance`. */
+const MONOTONIC = 'const monotonicMilliseconds=()=>Number(process.hrtime.bigint())/1e6;';
+
+/** The parts of a program: file name → source text, a function of exports, require, module, __filename and __dirname. */
+async function partsOf(name, entry) {
+  const { outputFiles } = await build({
+    ...output,
+    entryPoints: { [name]: path.join(root, entry) },
+    outdir: path.join(root, 'dist', 'lib'),
+    outExtension: { '.js': '.cjs' },
+    entryNames: '[name]',
+    chunkNames: `${name}-[name]-[hash]`,
+    bundle: true,
+    splitting: true,
+    platform: 'node',
+    format: 'esm',
+    write: false,
+    define: {
+      'performance.now': 'monotonicMilliseconds',
+      'import.meta.url': '__filename',
+      'import.meta.dirname': '__dirname',
+      TSNET_VERSION: JSON.stringify(version),
+    },
+    plugins: [
+      compiledSchema(),
+      await parts({ root, entry, first: FIRST[name] ?? [] }),
+      lateBuiltins(),
+      lmdb(),
+      nativeModules(),
+    ],
+  });
+  const wrapped = outputFiles.map(async ({ path: file, text }) => {
+    const { code } = await transform(text, {
+      ...output,
+      format: 'cjs',
+      platform: 'node',
+      // The starter's scripts have no loader for import(): what is imported late becomes a require at that time.
+      supported: { 'dynamic-import': false },
+    });
+    // The parts know each other's exports by name; a copy of them for other importers would cost every start.
+    const lean = code.replace('module.exports=__toCommonJS(stdin_exports)', 'module.exports=stdin_exports');
+    return [path.basename(file), `(function(exports,require,module,__filename,__dirname){${MONOTONIC}${lean}\n})`];
+  });
+  return new Map(await Promise.all(wrapped));
+}
+
+// Built beside and moved into place, so that a tsnet that starts meanwhile finds the old file or the new one.
+const dist = path.join(root, 'dist');
+mkdirSync(path.join(dist, 'lib'), { recursive: true });
+const fresh = mkdtempSync(path.join(dist, '.build-'));
+mkdirSync(path.join(fresh, 'lib'));
+process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 // The package is ESM; the bundles are not.
 writeFileSync(path.join(fresh, 'package.json'), '{ "type": "commonjs" }\n');
-const files = ['package.json'];
-for (const name of Object.keys(entries)) {
-  writeFileSync(path.join(fresh, `${name}.js`), starter(name));
+for (const [name, entry] of Object.entries(entries)) {
+  const { [`${name}.cjs`]: main, ...rest } = Object.fromEntries(await partsOf(name, entry));
+  for (const [file, text] of Object.entries(rest)) writeFileSync(path.join(fresh, 'lib', file), text);
+  if (name === 'tsnet') makeCodeCaches(fresh, main);
+  writeFileSync(path.join(fresh, `${name}.js`), starter(main));
   chmodSync(path.join(fresh, `${name}.js`), 0o755);
-  files.push(`lib/${name}.cjs`);
-  if (name === 'tsnet') {
-    makeCodeCache(fresh, name);
-    files.push(`lib/${name}.cache`);
-  }
-  files.push(`${name}.js`);
 }
-for (const file of files) {
-  if (existsSync(path.join(fresh, file))) renameSync(path.join(fresh, file), path.join(dist, file));
+await buildPublicEntries({ root, outdir: fresh });
+const files = [...readdirSync(path.join(fresh, 'lib')).map((file) => `lib/${file}`), ...PUBLIC_FILES, 'package.json'];
+for (const file of [...files, ...Object.keys(entries).map((name) => `${name}.js`)]) {
+  renameSync(path.join(fresh, file), path.join(dist, file));
+}
+// The parts of earlier builds; not the last one's, which a tsnet that started a moment ago may still load.
+for (const name of readdirSync(path.join(dist, 'lib'))) {
+  const file = path.join(dist, 'lib', name);
+  const isOurs = Object.keys(entries).some((entry) => name.startsWith(entry));
+  if (isOurs && !files.includes(`lib/${name}`) && statSync(file).mtimeMs < Date.now() - 3_600_000) rmSync(file);
 }

@@ -40,6 +40,10 @@ export default tseslint.config(
   fence(['src/launch/**', 'src/runtimes/**'], ['engine', 'ipam', 'firewall', 'store', 'config', 'cli', 'drivers']),
   fence(['src/config/**'], ['kernel', 'store', 'engine', 'cli', 'drivers']),
   fence(['src/engine/**'], ['kernel', 'store', 'config', 'cli']),
+  fence(
+    ['src/public/**', 'src/extensions/**', 'src/docker-plugins/**'],
+    ['ipam', 'firewall', 'kernel', 'store', 'engine', 'config', 'cli', 'drivers'],
+  ),
   fence(['drivers/**'], ['ipam', 'firewall', 'kernel', 'store', 'engine', 'config', 'cli']),
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
 );

@@ -6,7 +6,7 @@ import { writeOut } from './write-out.ts';
 /** The line that a person types on standard input. */
 async function ask(question: string): Promise<string | undefined> {
   const { createInterface } = await import('node:readline');
-  writeOut(2, question);
+  write(2, question);
   const lines = createInterface({ input: process.stdin });
   try {
     for await (const line of lines) return line;
@@ -16,16 +16,25 @@ async function ask(question: string): Promise<string | undefined> {
   }
 }
 
+/** A stream has output that the other end was not ready to take. */
+let isWriting = false;
+
+function write(descriptor: 1 | 2, text: string): void {
+  if (!writeOut(descriptor, text)) isWriting = true;
+}
+
 void runCli(process.argv.slice(2), {
   env: process.env,
   write: (text) => {
-    writeOut(1, text);
+    write(1, text);
   },
   writeError: (text) => {
-    writeOut(2, text);
+    write(2, text);
   },
   ask,
   openEngine,
 }).then((status) => {
   process.exitCode = status;
+  // Everything is closed; what the event loop still has are timers of LMDB's.
+  if (!isWriting) process.exit();
 });

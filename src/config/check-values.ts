@@ -46,9 +46,6 @@ interface AddressKeys {
 const IPV4_KEYS: AddressKeys = { family: 4, bip: 'bip', fixedCidr: 'fixed-cidr', gateway: 'default-gateway' };
 const IPV6_KEYS: AddressKeys = { family: 6, bip: 'bip6', fixedCidr: 'fixed-cidr-v6', gateway: 'default-gateway-v6' };
 
-const MULTICAST6 = parsePrefix('ff00::/8');
-const LINK_LOCAL6 = parsePrefix('fe80::/64');
-
 /** `given` are the keys that somebody set: a default is never blamed. */
 export function checkValues(file: DaemonFile, given: ReadonlySet<string>): CheckedValues {
   const problems: string[] = [];
@@ -76,7 +73,9 @@ export function checkValues(file: DaemonFile, given: ReadonlySet<string>): Check
 
   attempt('/ip', () => parseAddress(file.ip));
   file.dns.forEach((server, index) => attempt(`/dns/${index}`, () => parseAddress(server)));
-  file['default-address-pools'].forEach((pool, index) => {
+  // By far the most to read, and every start does: the default is known to be sound.
+  const pools = given.has('default-address-pools') ? file['default-address-pools'] : [];
+  pools.forEach((pool, index) => {
     const pointer = `/default-address-pools/${index}`;
     const base = attempt(`${pointer}/base`, () => parsePrefix(pool.base));
     const bits = base?.family === 6 ? 128 : 32;
@@ -147,8 +146,10 @@ function relationProblems({ bip, fixedCidr, gateway }: BridgeAddresses, keys: Ad
     );
   }
   if (keys.family === 6 && fixedCidr !== undefined) {
-    if (overlaps(fixedCidr, MULTICAST6)) problems.push(`/${keys.fixedCidr}: ${formatPrefix(fixedCidr)} is multicast`);
-    if (overlaps(fixedCidr, LINK_LOCAL6) && formatPrefix(fixedCidr) !== formatPrefix(LINK_LOCAL6)) {
+    const linkLocal = parsePrefix('fe80::/64');
+    if (overlaps(fixedCidr, parsePrefix('ff00::/8')))
+      problems.push(`/${keys.fixedCidr}: ${formatPrefix(fixedCidr)} is multicast`);
+    if (overlaps(fixedCidr, linkLocal) && formatPrefix(fixedCidr) !== formatPrefix(linkLocal)) {
       problems.push(`/${keys.fixedCidr}: ${formatPrefix(fixedCidr)} overlaps the link-local fe80::/64`);
     }
   }

@@ -37,7 +37,8 @@ export function parseFault(template: string, at: number, reason: string): TsnetE
   return new TsnetError('INVALID', `template: :${line}: ${reason}`);
 }
 
-const RULES: readonly (readonly [TokenKind, RegExp])[] = [
+/** Made when a template is read, not when this file is: working out what \p{L} means costs every start a millisecond. */
+const rules = (): readonly (readonly [TokenKind, RegExp])[] => [
   ['space', /[ \t\r\n]+/y],
   ['string', /"(?:[^"\\\n]|\\.)*"|`[^`]*`/y],
   [
@@ -63,6 +64,7 @@ const CLOSE = /(?:[ \t\r\n]+(-))?\}\}/y;
 
 export function lex(template: string): Token[] {
   const tokens: Token[] = [];
+  const known = rules();
   let at = 0;
   let trimNext = false;
   const match = (pattern: RegExp): RegExpExecArray | undefined => {
@@ -108,7 +110,7 @@ export function lex(template: string): Token[] {
       }
       if (at >= whole.length) throw parseFault(whole, openAt, 'unclosed action');
       const tokenAt = at;
-      const rule = RULES.find(([, pattern]) => match(pattern) !== undefined);
+      const rule = known.find(([, pattern]) => match(pattern) !== undefined);
       if (rule === undefined) throw parseFault(whole, at, badCharacter(whole, at));
       tokens.push({ kind: rule[0], source: whole.slice(tokenAt, at), at: tokenAt });
     }
