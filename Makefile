@@ -7,6 +7,9 @@ PACKAGES := iptables iproute2 nftables libnftables1 iputils-ping
 # The runtimes that the tests attach to; their services are not started (see install).
 TEST_PACKAGES := $(PACKAGES) conntrack procps util-linux strace docker.io podman conmon runc containerd busybox-static
 
+# The peers of the benchmark, and what it looks with.
+BENCH_PACKAGES := containernetworking-plugins netavark docker.io containerd runc busybox-static conntrack
+
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## Lists the targets
@@ -35,8 +38,13 @@ node_modules/.installed: package.json package-lock.json
 	@touch $@
 
 .PHONY: build
-build: node_modules/.installed ## Bundles dist/
+build: node_modules/.installed dist/types/public/driver.d.ts ## Bundles dist/
 	node build.js
+
+# What authors of drivers compile against.
+dist/types/public/driver.d.ts: node_modules/.installed tsconfig.build.json $(wildcard src/public/*.ts src/plan/*.ts src/model/*.ts)
+	tsc -p tsconfig.build.json
+	@touch $@
 
 .PHONY: demo
 demo: packages build ## Shows the main job, narrated, in throw-away namespaces
@@ -63,9 +71,13 @@ kernel-test: test-packages build ## The tests in real namespaces (FILES="test/ke
 	$(ISOLATED) vitest run --project kernel $(FILES)
 
 .PHONY: bench
-bench: test-packages node_modules/.installed ## Measures, side by side, in a namespace of its own (JSON=file writes the numbers too)
+bench: packages node_modules/.installed ## Measures, side by side with what is installed (ONLY=attach,publish for some, JSON=file for the numbers)
 	@node build.js --bench
-	@env -u NODE_EXTRA_CA_CERTS $(ISOLATED) node dist/bench.js $(if $(JSON),--json $(JSON))
+	@node dist/bench.js $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
+
+.PHONY: bench-deps
+bench-deps: packages ## Installs what the benchmark compares tsnet with
+	$(call install,$(BENCH_PACKAGES))
 
 .PHONY: clean
 clean: ## Removes what was built and installed

@@ -14,7 +14,7 @@ export const define: DefineVerb = (command, context) => {
 
 function infoText(info: Info): string {
   const pools = info.addressPools.map(({ base, size }) => `${base} cut to /${size}`);
-  const drivers = info.drivers.map(({ name, scope, source }) => `${name} (${scope}, ${source})`);
+  const drivers = info.drivers.map(driverText);
   const sysctls = info.changedSysctls.map(({ key, before, now }) => `${key} ${before} → ${now}`);
   const rows: readonly (readonly [heading: string, values: readonly (string | number)[]])[] = [
     ['Version', [info.version]],
@@ -37,4 +37,10 @@ function infoText(info: Info): string {
       .flatMap(([heading, values]) => values.map((value, index) => `${index === 0 ? `${heading}:` : ''}\t${value}\n`))
       .join(''),
   );
+}
+
+function driverText({ name, scope, source, problem }: Info['drivers'][number]): string {
+  return problem === undefined
+    ? `${name} (${scope ?? 'scope unknown'}, ${source})`
+    : `${name} cannot be used: ${problem}`;
 }

@@ -1,7 +1,7 @@
 /**
  * Opens what changes need: kernel, firewall, drivers, locks. The one place of the command line that knows them all.
  */
-import { BUILT_IN_DRIVERS } from '../../drivers/index.ts';
+import { openPlugins } from '../docker-plugins/open-plugins.ts';
 import type { EngineContext } from '../engine/context.ts';
 import { changeLock } from '../kernel/file-lock.ts';
 import { openFirewallBackends } from '../kernel/firewall-backends.ts';
@@ -10,10 +10,13 @@ import type { Config } from '../model/config.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Ledger } from '../model/ledger.ts';
 import { DEFAULT_LOOKUPS } from '../runtimes/references/lookups.ts';
+import { openDrivers } from './open-drivers.ts';
 import { VERSION } from './version.ts';
 
 export function openContext(config: Config, ledger: Ledger): EngineContext {
+  const plugins = openPlugins();
   const kernel = openKernel({
+    plugins: plugins.networks,
     firewall: openFirewallBackends({
       execRoot: config.execRoot,
       wanted: config.firewallBackend,
@@ -32,7 +35,7 @@ export function openContext(config: Config, ledger: Ledger): EngineContext {
     ledger,
     kernel,
     config,
-    drivers: BUILT_IN_DRIVERS,
+    drivers: openDrivers(config, plugins),
     lock: changeLock(config.execRoot),
     self,
     now: () => Date.now(),

@@ -9,7 +9,7 @@ import { familyOf, formatAddress, parseAddress } from '../model/address.ts';
 import { TsnetError } from '../model/error.ts';
 import { parsePortRequest, type PortRange, type PortRequest } from '../model/port-mapping.ts';
 import type { LedgerChange } from '../model/ledger.ts';
-import type { Endpoint, Network, PublishedPort } from '../model/records.ts';
+import type { Endpoint, Network, Protocol, PublishedPort } from '../model/records.ts';
 import type { Listener } from '../plan/kernel.ts';
 import { driverOf, type EngineContext } from './context.ts';
 
@@ -29,6 +29,11 @@ export function samePort(a: PublishedPort, b: PublishedPort): boolean {
     a.containerPort === b.containerPort &&
     a.count === b.count
   );
+}
+
+/** The protocols of ports as typed, each once. */
+export function protocolsOf(wanted: readonly string[]): Protocol[] {
+  return [...new Set(wanted.map((typed) => parsePortRequest(typed).protocol))];
 }
 
 function choices({ hostPort, count }: PortRequest): number {

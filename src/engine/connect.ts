@@ -1,6 +1,7 @@
 /** `tsnet connect`: one container, one network. */
 import { TsnetError } from '../model/error.ts';
 import { attach } from './attach.ts';
+import { blockedWarnings } from './blocked.ts';
 import { driverOf, type EngineContext } from './context.ts';
 import type { ConnectAnswer, ConnectRequest } from './engine.ts';
 import { findEndpoint, findNetwork } from './lookup.ts';
@@ -14,7 +15,7 @@ export async function connect(context: EngineContext, request: ConnectRequest): 
   const network = context.ledger.read((view) => findNetwork(view, request.network));
   const refusal = driverOf(context, network).refusesEndpoints;
   if (refusal !== undefined) {
-    throw new TsnetError('INVALID', `connect ${request.container} to ${network.name}: ${refusal}`);
+    throw new TsnetError('INVALID', `connect ${request.container} to ${network.name}: ${refusal.reason}`);
   }
   const sandbox = await targetSandbox(context, request.container);
   if (context.ledger.read((view) => findEndpoint(view, network, sandbox)) !== undefined) {
@@ -32,7 +33,10 @@ export async function connect(context: EngineContext, request: ConnectRequest): 
   return {
     endpoint,
     sandbox: attached.sandbox,
-    warnings: warningsFor(attached.sandbox, network, attached.endpoints),
+    warnings: [
+      ...warningsFor(attached.sandbox, network, attached.endpoints),
+      ...(await blockedWarnings(context, [network])),
+    ],
     plan: attached.plan,
   };
 }

@@ -3,11 +3,11 @@
  */
 import type { Config } from '../model/config.ts';
 import { TsnetError } from '../model/error.ts';
-import { nearestName } from '../model/names.ts';
 import type { Ledger } from '../model/ledger.ts';
 import type { Endpoint, Network, ProcessIdentity, Sandbox, SandboxOrigin } from '../model/records.ts';
 import type { Driver } from '../plan/driver.ts';
 import type { ChangeLock, Kernel, Namespaces } from '../plan/kernel.ts';
+import type { Drivers } from './drivers.ts';
 
 /** A container that the ledger does not know yet, as a resolver of references found it. */
 export interface ContainerReference {
@@ -22,7 +22,7 @@ export interface EngineContext {
   readonly ledger: Ledger;
   readonly kernel: Kernel;
   readonly config: Config;
-  readonly drivers: readonly Driver[];
+  readonly drivers: Drivers;
   readonly lock: ChangeLock;
   /** This process: the owner of the intents it writes. */
   readonly self: ProcessIdentity;
@@ -36,18 +36,20 @@ export interface EngineContext {
 /** The owner of an intent that its process gave up on: dead by definition, so that the next change finishes or undoes it. */
 export const ABANDONED: ProcessIdentity = { pid: 0, startTime: 0 };
 
-export function driverOf(context: EngineContext, network: Network): Driver {
-  return driverNamed(context, network.driver, `use network ${network.name}`);
+/** Whether the process that owns an intent may still be at work on it. */
+export function isAtWork({ self, kernel }: EngineContext, owner: ProcessIdentity): boolean {
+  return (owner.pid === self.pid && owner.startTime === self.startTime) || kernel.isAlive(owner);
 }
 
-export function driverNamed(context: EngineContext, name: string, act: string): Driver {
-  const driver = context.drivers.find((candidate) => candidate.name === name);
+/** The driver of a network on record. */
+export function driverOf({ drivers, config }: EngineContext, network: Network): Driver {
+  const driver = drivers.of(network);
   if (driver !== undefined) return driver;
-  const names = context.drivers.map((candidate) => candidate.name);
-  const near = nearestName(name, names);
+  const named =
+    config.drivers.length === 0 ? 'daemon.json names no drivers' : `daemon.json: ${config.drivers.join(', ')}`;
   throw new TsnetError(
     'NOT_FOUND',
-    `${act}: there is no driver "${name}"; ${near === undefined ? '' : `did you mean "${near}"? `}drivers: ${names.join(', ')}`,
+    `use network ${network.name}: its driver ${network.driver} is not there or cannot be used (${named}); \`tsnet info\` says why`,
   );
 }
 

@@ -11,7 +11,8 @@ import { choosePool, DEFAULT_BRIDGE_SUBNET, type UsedSubnet } from '../ipam/choo
 import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
 import { overlappingRoutes, refuseOverlap } from '../ipam/overlap.ts';
 import { ulaPool } from '../ipam/ula.ts';
-import { driverNamed, driverOf, settled, type EngineContext } from './context.ts';
+import { driverOf, settled, type EngineContext } from './context.ts';
+import { noSuchDriver } from './drivers.ts';
 import type { CreateNetworkAnswer, CreateNetworkRequest, IpamRequest } from './engine.ts';
 import { parseOptions } from './parse-options.ts';
 import { recover } from './recover.ts';
@@ -31,7 +32,9 @@ export async function createNetwork(
       `create network ${name}: the name is that of a predefined network; choose another`,
     );
   }
-  const driver = driverNamed(context, request.driver ?? 'bridge', `create network ${name}`);
+  const driverName = request.driver ?? 'bridge';
+  const driver = await context.drivers.find(driverName);
+  if (driver === undefined) throw await noSuchDriver(context.drivers, driverName, `create network ${name}`);
   if (driver.ipam === 'none') {
     throw new TsnetError(
       'FORBIDDEN',
@@ -53,14 +56,19 @@ export async function createNetwork(
 
   if (request.dryRun === true) {
     const network = context.ledger.read(draft);
-    return { id: network.id, warnings: warnings(network, request, facts), plan: driver.networkPlan(network) };
+    return {
+      id: network.id,
+      warnings: warnings(context, network, { request, facts }),
+      plan: driver.networkPlan(network),
+    };
   }
-  const network = context.ledger.changeNetworks((change) => {
+  // Planned before it is written: a record without a plan could neither be made nor removed.
+  const { network, plan } = context.ledger.changeNetworks((change) => {
     const made = draft(change);
+    const planned = driver.networkPlan(made);
     change.putNetwork(made);
-    return made;
+    return { network: made, plan: planned };
   });
-  const plan = driverOf(context, network).networkPlan(network);
   return context.lock.shared(async () => {
     try {
       await context.kernel.ensure(plan, new Map());
@@ -71,7 +79,7 @@ export async function createNetwork(
     } catch (error) {
       throw failure(`create network ${name}`, error, await attempt(() => finishNetworkRemoval(context, network)));
     }
-    return { id: network.id, warnings: warnings(network, request, facts), plan };
+    return { id: network.id, warnings: warnings(context, network, { request, facts }), plan };
   });
 }
 
@@ -106,7 +114,7 @@ function draftNetwork(
   let pools: readonly Pool[];
   try {
     const requests = poolRequests(context, view, request, { enableIPv4, enableIPv6 }, used, facts);
-    pools = completePools({ requests, gateway: 'default' });
+    pools = completePools({ requests, gateway: driver.ipam === 'lan' ? 'given' : 'default' });
     for (const pool of pools) refuseOverlap(pool.subnet, used);
   } catch (error) {
     if (error instanceof TsnetError)
@@ -136,6 +144,7 @@ function draftNetwork(
   } as const;
   const settings = driver.configure({
     draft: { id, name, internal, enableIPv4, enableIPv6, pools, options: typed, predefined: false },
+    networks: view.networks(),
     facts,
     defaults: driverDefaults(context),
   });
@@ -205,13 +214,23 @@ export function driverDefaults({ config }: EngineContext): DriverDefaults {
   };
 }
 
-function warnings(network: Network, request: CreateNetworkRequest, facts: Facts): string[] {
+function warnings(
+  context: EngineContext,
+  network: Network,
+  { request, facts }: Pick<DraftInput, 'request' | 'facts'>,
+): string[] {
+  const { caveat } = driverOf(context, network).endpointDefaults(network);
+  return [...(caveat === undefined ? [] : [caveat]), ...overlapWarnings(network, request, facts)];
+}
+
+function overlapWarnings(network: Network, request: CreateNetworkRequest, facts: Facts): string[] {
   const explicit = new Set((request.ipam ?? []).map(({ subnet }) => subnet));
-  const bridge = network.settings['bridge'];
+  // What leads to the network's own segment is no other place.
+  const own = [network.settings['bridge'], network.settings['parent']];
   return network.pools.flatMap(({ subnet }) => {
     if (!explicit.has(subnet)) return [];
     const routes = facts.routes
-      .filter(({ link }) => link !== bridge)
+      .filter(({ link }) => !own.includes(link))
       .filter(({ destination }) => parsePrefix(destination).length > 0);
     const hit = overlappingRoutes(
       subnet,

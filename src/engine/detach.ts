@@ -7,7 +7,7 @@ import { TsnetError } from '../model/error.ts';
 import { planDifference, sandboxPlan } from '../plan/sandbox-plan.ts';
 import type { Plan } from '../plan/resource.ts';
 import { attachedEndpoints } from './attach.ts';
-import { ABANDONED, driverOf, namespacesOf, type EngineContext } from './context.ts';
+import { ABANDONED, driverOf, isAtWork, namespacesOf, type EngineContext } from './context.ts';
 import { endpointFlows } from './flows.ts';
 import { releaseEndpoint } from './release.ts';
 import { attempt, failure, transit, type Transition } from './undo.ts';
@@ -42,8 +42,8 @@ function leaving(context: EngineContext, view: LedgerView, endpointId: string): 
 }
 
 /** The plan that detaching would remove. */
-export function detachPlan(context: EngineContext, endpointId: string): Plan {
-  const found = context.ledger.read((view) => leaving(context, view, endpointId));
+export function detachPlan(context: EngineContext, view: LedgerView, endpointId: string): Plan {
+  const found = leaving(context, view, endpointId);
   return found === undefined ? [] : [...found.plan, ...found.routes.gone];
 }
 
@@ -70,7 +70,7 @@ export async function detach(
       return undefined;
     }
     const { owner } = going.endpoint;
-    if (owner !== undefined && kernel.isAlive(owner)) {
+    if (owner !== undefined && isAtWork(context, owner)) {
       throw new TsnetError(
         'CONFLICT',
         `disconnect ${going.sandbox.name} from ${going.network.name}: process ${owner.pid} is changing it (${going.endpoint.state}); try again`,
@@ -82,9 +82,11 @@ export async function detach(
   if (found === undefined) return [];
   const { endpoint, network, sandbox, plan, routes } = found;
   const namespaces = namespacesOf(sandbox);
+  // Where routes move to another network they go first, so that the container is not without them while its link is deleted.
+  const moves = routes.added.length > 0;
   const failures = await attempt(
-    () => transit(context, routes, namespaces),
-    () => kernel.remove(plan, namespaces),
+    () => (moves ? transit(context, routes, namespaces) : undefined),
+    () => kernel.remove(moves ? plan : [...plan, ...routes.gone], namespaces),
     () => kernel.forgetFlows(endpointFlows(endpoint)),
   );
   if (failures.length > 0 && options.force !== true) {

@@ -2,10 +2,11 @@
 import { describeResource } from '../plan/describe.ts';
 import type { Observation } from '../plan/kernel.ts';
 import type { Plan } from '../plan/resource.ts';
+import { blockedDrift, leftToOthers } from './blocked.ts';
 import type { EngineContext } from './context.ts';
 import { describeOrphan } from './describe-orphan.ts';
 import type { Drift, RepairAnswer } from './engine.ts';
-import { fullPlan, type FullPlan } from './full-plan.ts';
+import { fullPlan, orphansOf, unplannedDrift, type FullPlan } from './full-plan.ts';
 import { firewallDrift, placeFirewall } from './firewall-place.ts';
 import { collectDead, deadSandboxes } from './gc.ts';
 import { abandonedRecords, recover } from './recover.ts';
@@ -43,13 +44,15 @@ export async function diff(context: EngineContext): Promise<Drift[]> {
     const full = fullPlan(context, { without: new Set(dead.map(({ id }) => id)) });
     const { drift } = await seen(context, full);
     // What belongs to a dead sandbox is explained by its own line.
-    const orphans = await context.kernel.orphans(fullPlan(context).plan);
+    const orphans = await orphansOf(context, fullPlan(context));
     return [
       ...pending,
       ...dead.map(({ name, death }): Drift => ({ state: 'orphaned', owner: `container ${name}`, what: death })),
       ...(await firewallDrift(context)),
+      ...unplannedDrift(full),
       ...drift,
       ...orphans.map((orphan): Drift => ({ state: 'orphaned', owner: 'host', what: describeOrphan(orphan) })),
+      ...(await blockedDrift(context, full)),
     ];
   });
 }
@@ -58,18 +61,23 @@ export async function repair(
   context: EngineContext,
   request: { readonly dryRun?: boolean } = {},
 ): Promise<RepairAnswer> {
-  if (request.dryRun === true) return { repaired: await diff(context), failed: [] };
+  if (request.dryRun === true) {
+    const drift = await diff(context);
+    const blocked = drift.filter(({ state }) => state === 'blocked');
+    return { repaired: drift.filter(({ state }) => state !== 'blocked'), failed: leftToOthers(blocked) };
+  }
   const unfinished = await recover(context);
   const dead = await collectDead(context);
   return context.lock.exclusive(async () => {
     const full = fullPlan(context);
-    const placed = await placeFirewall(context, full.plan);
+    // Rules go from one backend to the other all together, or not at all.
+    const placed = full.unplanned.length > 0 ? { repaired: [], failed: [] } : await placeFirewall(context, full.plan);
     const { drift, broken } = await seen(context, full);
     let failed = await mend(context, full, broken);
     // What was made anew (a bridge, a pair) comes without what hung on it: look again.
     if (broken.length > 0 && failed.length === 0)
       failed = await mend(context, full, (await seen(context, full)).broken);
-    const orphans = await context.kernel.orphans(full.plan);
+    const orphans = await orphansOf(context, full);
     await context.kernel.sweep(orphans);
     context.ledger.change((change) => {
       for (const { networkId } of full.sections) if (networkId !== undefined) change.setRealized(networkId, true);
@@ -101,8 +109,10 @@ export async function repair(
                 },
               ],
         ),
+        ...unplannedDrift(full).map((one) => ({ drift: one, reason: one.detail })),
         ...placed.failed,
         ...failed,
+        ...leftToOthers(await blockedDrift(context, full)),
       ],
     };
   });

@@ -11,8 +11,10 @@ export async function disconnect(context: EngineContext, request: DisconnectRequ
   await recover(context);
   const network = context.ledger.read((view) => findNetwork(view, request.network));
   const sandbox = await knownSandbox(context, request.container);
-  const endpoint = context.ledger.read((view) => requireEndpoint(view, network, sandbox));
-  const plan = detachPlan(context, endpoint.id);
+  const { endpoint, plan } = context.ledger.read((view) => {
+    const found = requireEndpoint(view, network, sandbox);
+    return { endpoint: found, plan: detachPlan(context, view, found.id) };
+  });
   if (request.dryRun === true) return { plan, warnings: [] };
   const overridden = await context.lock.shared(() =>
     detach(context, endpoint.id, request.force === undefined ? {} : { force: request.force }),

@@ -11,7 +11,7 @@ import type { Endpoint, EndpointAddress, Family, Network, Pool, Sandbox } from '
 import { chooseAddress, checkAddress, restedAddresses } from '../ipam/choose-address.ts';
 import { driverOf, type EngineContext } from './context.ts';
 import type { AttachOptions } from './engine.ts';
-import { addressHolder, findEndpoint } from './lookup.ts';
+import { addressHolder } from './lookup.ts';
 
 export interface EndpointDraft {
   readonly network: Network;
@@ -19,6 +19,8 @@ export interface EndpointDraft {
   readonly options: AttachOptions;
   /** Links that the sandbox's namespace has. */
   readonly linkNames: readonly string[];
+  /** The endpoints that the sandbox has. */
+  readonly siblings: readonly Endpoint[];
 }
 
 /** "veth" and as many digits of the id as a link name (15 bytes) holds: 2^44 names, so 10,000 endpoints do not collide. */
@@ -28,13 +30,11 @@ const HOST_LINK_DIGITS = 11;
 const RELEASED_AT_ONCE = 4;
 
 export function draftEndpoint(context: EngineContext, change: LedgerChange, draft: EndpointDraft): Endpoint {
-  const { network, sandbox, options } = draft;
-  const act = `connect ${sandbox.name} to ${network.name}`;
-  if (findEndpoint(change, network, sandbox) !== undefined) {
-    throw new TsnetError('FORBIDDEN', `${act}: it is connected already`);
+  const { network, sandbox, options, siblings } = draft;
+  if (siblings.some(({ networkId }) => networkId === network.id)) {
+    throw new TsnetError('FORBIDDEN', `connect ${sandbox.name} to ${network.name}: it is connected already`);
   }
   const id = randomId();
-  const siblings = change.endpointsOfSandbox(sandbox.id);
   const addresses = leaseAddresses(context, change, draft, id);
   const [first] = addresses;
   return {
@@ -42,12 +42,9 @@ export function draftEndpoint(context: EngineContext, change: LedgerChange, draf
     id,
     networkId: network.id,
     sandboxId: sandbox.id,
-    interfaceName: interfaceName(context, draft, siblings),
+    interfaceName: interfaceName(context, draft),
     hostLink: `veth${id.slice(0, HOST_LINK_DIGITS)}`,
-    mac:
-      options.mac === undefined
-        ? macFromAddress((first?.address ?? '0.0.0.0').replace(/\/.*/, ''))
-        : parseMac(options.mac),
+    mac: macAddress(context, draft, first?.address),
     addresses,
     aliases: (options.aliases ?? []).map(checkAlias),
     gatewayPriority: options.gatewayPriority ?? 0,
@@ -60,9 +57,20 @@ export function draftEndpoint(context: EngineContext, change: LedgerChange, draf
   };
 }
 
+/** The given MAC, or the one that follows from the address; "" where the container has that of the parent link. */
+function macAddress(context: EngineContext, draft: EndpointDraft, address = '0.0.0.0/0'): string {
+  const { network, sandbox, options } = draft;
+  const { refusesMac } = driverOf(context, network).endpointDefaults(network);
+  if (refusesMac === undefined) {
+    return options.mac === undefined ? macFromAddress(address.replace(/\/.*/, '')) : parseMac(options.mac);
+  }
+  if (options.mac === undefined) return '';
+  throw new TsnetError('INVALID', `connect ${sandbox.name} to ${network.name}: a MAC cannot be given: ${refusesMac}`);
+}
+
 /** The given name, or the driver's prefix with the lowest number that neither the ledger nor the namespace has. */
-function interfaceName(context: EngineContext, draft: EndpointDraft, siblings: readonly Endpoint[]): string {
-  const { network, sandbox, options, linkNames } = draft;
+function interfaceName(context: EngineContext, draft: EndpointDraft): string {
+  const { network, sandbox, options, linkNames, siblings } = draft;
   const taken = new Set([...linkNames, ...siblings.map((sibling) => sibling.interfaceName)]);
   if (options.interfaceName !== undefined) {
     const name = checkLinkName(options.interfaceName);
@@ -107,9 +115,16 @@ function leaseAddresses(
       { kind: 'endpoint', endpointId },
       fixed === undefined ? 'dynamic' : 'static',
     );
-    const gateway = network.internal ? undefined : (pool.route ?? pool.gateway);
-    return [{ address: `${address}/${length}`, ...(gateway === undefined ? {} : { gateway }) }];
+    return [{ address: `${address}/${length}`, ...nextHop(context, network, pool) }];
   });
+}
+
+/** Where what leaves the subnet goes: nowhere from an internal network. */
+function nextHop(context: EngineContext, network: Network, pool: Pool): Pick<EndpointAddress, 'gateway' | 'onLink'> {
+  if (network.internal) return {};
+  if (driverOf(context, network).endpointDefaults(network).defaultRoute === 'link') return { onLink: true };
+  const gateway = pool.route ?? pool.gateway;
+  return gateway === undefined ? {} : { gateway };
 }
 
 function checkFamily(text: string | undefined, family: Family, flag: string): string | undefined {

@@ -7,6 +7,7 @@
 import type { Endpoint, Lease, Network, PublishedPort, Sandbox } from '../model/records.ts';
 import type { Plan } from '../plan/resource.ts';
 import type { DockerNetwork } from './docker-network.ts';
+import type { DriverReport } from './drivers.ts';
 
 /** `--dry-run`: nothing is written, the plan is the answer. */
 export interface Rehearsable {
@@ -96,7 +97,10 @@ export interface PruneRequest extends Rehearsable {
 export interface CreateSandboxRequest {
   readonly name?: string;
   readonly command: readonly string[];
-  /** Networks to attach, in order; ports and addresses go to the first unless given per network. */
+  /**
+   * Networks to attach, in order; ports and addresses go to the first unless given per network. "host" (its namespace), "none" and
+   * "container:REFERENCE" (another container's namespace) stand alone, without options.
+   */
   readonly attach: readonly (AttachOptions & { readonly network: string })[];
 }
 
@@ -104,6 +108,10 @@ export interface SandboxView {
   readonly sandbox: Sandbox;
   readonly endpoints: readonly (Endpoint & { readonly networkName: string })[];
   readonly alive: boolean;
+  /** "host" or "container:web", for a sandbox without a network of its own. */
+  readonly sharesNetworkOf?: string;
+  /** Names of the living sandboxes that share its network: they keep it when its process has ended. */
+  readonly sharedBy: readonly string[];
 }
 
 export interface PortView extends PublishedPort {
@@ -115,11 +123,13 @@ export interface PortView extends PublishedPort {
 
 /** One line of `diff`. */
 export interface Drift {
-  readonly state: 'missing' | 'wrong' | 'orphaned' | 'pending';
+  /** `blocked`: somebody else's firewall drops its packets. */
+  readonly state: 'missing' | 'wrong' | 'orphaned' | 'pending' | 'blocked';
   /** What it belongs to: "network web", "container db on web", "host". */
   readonly owner: string;
   /** What is missing, wrong or too much, with its name: "bridge tsnet0", "route 0.0.0.0/0 via 172.17.0.1 dev eth0". */
   readonly what: string;
+  /** How it differs; of what is blocked, the command that lets it pass. */
   readonly detail?: string;
 }
 
@@ -149,7 +159,7 @@ export interface Info {
   readonly dataRoot: string;
   readonly execRoot: string;
   readonly firewallBackend: string;
-  readonly drivers: readonly { readonly name: string; readonly scope: string; readonly source: string }[];
+  readonly drivers: readonly DriverReport[];
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   /** Kernel parameters of the host that tsnet changed, with the value they had. */
   readonly changedSysctls: readonly { readonly key: string; readonly before: string; readonly now: string }[];

@@ -3,11 +3,13 @@
  * the kernel with.
  */
 import type { Sandbox } from '../model/records.ts';
-import type { Namespaces } from '../plan/kernel.ts';
-import type { Plan, Resource } from '../plan/resource.ts';
+import type { Namespaces, Orphan } from '../plan/kernel.ts';
+import { TAG_PREFIX, type Plan, type Resource } from '../plan/resource.ts';
 import { sandboxPlan } from '../plan/sandbox-plan.ts';
 import { attachedEndpoints } from './attach.ts';
 import { driverOf, namespacesOf, type EngineContext } from './context.ts';
+import type { Drift } from './engine.ts';
+import { reason } from './undo.ts';
 
 export interface Section {
   /** "network web", "container db on web", "container db". */
@@ -17,8 +19,18 @@ export interface Section {
   readonly networkId?: string;
 }
 
+/** What should be there and is not known, since the driver that planned it is gone or broken. */
+export interface Unplanned {
+  readonly owner: string;
+  /** Of the network or endpoint. */
+  readonly id: string;
+  readonly driver: string;
+  readonly reason: string;
+}
+
 export interface FullPlan {
   readonly sections: readonly Section[];
+  readonly unplanned: readonly Unplanned[];
   readonly plan: Plan;
   readonly namespaces: Namespaces;
   readonly ownerOf: ReadonlyMap<Resource, string>;
@@ -31,35 +43,67 @@ export interface FullPlanOptions {
 
 export function fullPlan(context: EngineContext, options: FullPlanOptions = {}): FullPlan {
   const sections: Section[] = [];
+  const unplanned: Unplanned[] = [];
   const sandboxes: Sandbox[] = [];
+  const add = (
+    section: Omit<Section, 'plan'>,
+    { id, driver }: Pick<Unplanned, 'id' | 'driver'>,
+    plan: () => Plan,
+  ): void => {
+    try {
+      sections.push({ ...section, plan: plan() });
+    } catch (error) {
+      unplanned.push({ owner: section.owner, id, driver, reason: reason(error) });
+    }
+  };
   context.ledger.read((view) => {
     for (const network of view.networks()) {
       // The default network comes up with its first container; networks that somebody created are wanted always.
       if (network.predefined && !view.isRealized(network.id)) continue;
       if (network.state !== 'active') continue;
-      sections.push({
-        owner: `network ${network.name}`,
-        plan: driverOf(context, network).networkPlan(network),
-        networkId: network.id,
-      });
+      add({ owner: `network ${network.name}`, networkId: network.id }, network, () =>
+        driverOf(context, network).networkPlan(network),
+      );
     }
     for (const sandbox of view.sandboxes()) {
       if (options.without?.has(sandbox.id) === true) continue;
       sandboxes.push(sandbox);
       const attached = attachedEndpoints(view, sandbox.id);
       for (const { endpoint, network } of attached) {
-        sections.push({
-          owner: `container ${sandbox.name} on ${network.name}`,
-          plan: driverOf(context, network).endpointPlan(network, endpoint),
-        });
+        add(
+          { owner: `container ${sandbox.name} on ${network.name}` },
+          { id: endpoint.id, driver: network.driver },
+          () => driverOf(context, network).endpointPlan(network, endpoint),
+        );
       }
       sections.push({ owner: `container ${sandbox.name}`, plan: sandboxPlan(sandbox, attached) });
     }
   });
   return {
     sections,
+    unplanned,
     plan: sections.flatMap(({ plan }) => plan),
     namespaces: namespacesOf(...sandboxes),
     ownerOf: new Map(sections.flatMap(({ owner, plan }) => plan.map((resource) => [resource, owner] as const))),
   };
+}
+
+/** Everything tagged ours that no plan names. What a broken driver may have planned is left out: "cannot tell" is not "not there". */
+export async function orphansOf({ kernel }: EngineContext, { plan, unplanned }: FullPlan): Promise<Orphan[]> {
+  const orphans = await kernel.orphans(plan);
+  if (unplanned.length === 0) return orphans;
+  const known = new Set(unplanned.map(({ id }) => `${TAG_PREFIX}${id}`));
+  // Nothing tells whose a rule is, nor whose a shared link.
+  return orphans.filter(
+    (orphan) => orphan.kind === 'link' && /:[0-9a-f]{64}$/.test(orphan.tag) && !known.has(orphan.tag),
+  );
+}
+
+export function unplannedDrift({ unplanned }: FullPlan): (Drift & { readonly detail: string })[] {
+  return unplanned.map(({ owner, driver, reason: detail }) => ({
+    state: 'wrong',
+    owner,
+    what: `driver ${driver}`,
+    detail,
+  }));
 }

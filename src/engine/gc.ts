@@ -5,7 +5,7 @@ import { TsnetError } from '../model/error.ts';
 import type { EngineContext } from './context.ts';
 import type { Garbage, GcRequest } from './engine.ts';
 import type { Network } from '../model/records.ts';
-import { fullPlan } from './full-plan.ts';
+import { fullPlan, orphansOf } from './full-plan.ts';
 import { dismantleUnused, takeDown } from './realize.ts';
 import { abandonedRecords, recover } from './recover.ts';
 import { removeDeadSandbox, sandboxDeath } from './sandbox-life.ts';
@@ -88,8 +88,7 @@ async function takeDownIdle(context: EngineContext): Promise<Garbage[]> {
 }
 
 async function orphans(context: EngineContext, how: 'look' | 'sweep'): Promise<Garbage[]> {
-  const { plan } = fullPlan(context);
-  const found = await context.kernel.orphans(plan);
+  const found = await orphansOf(context, fullPlan(context));
   if (how === 'sweep') await context.kernel.sweep(found);
   return found.map((orphan): Garbage => ({
     kind: 'orphan',

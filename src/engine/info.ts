@@ -2,8 +2,9 @@
 import type { EngineContext } from './context.ts';
 import type { Info } from './engine.ts';
 
-export function info(context: EngineContext): Info {
-  const { config, drivers, kernel, ledger, version } = context;
+export async function info(context: EngineContext): Promise<Info> {
+  const { config, kernel, ledger, version } = context;
+  const drivers = await context.drivers.report();
   return ledger.read((view) => {
     const endpoints = view.endpoints();
     return {
@@ -19,7 +20,7 @@ export function info(context: EngineContext): Info {
       dataRoot: config.dataRoot,
       execRoot: config.execRoot,
       firewallBackend: kernel.firewallBackend(),
-      drivers: drivers.map(({ name, scope }) => ({ name, scope, source: 'built in' })),
+      drivers,
       addressPools: config.defaultAddressPools,
       changedSysctls: view.changedSysctls(),
       warnings: config.notices,

@@ -3,6 +3,7 @@
  * is gone, so a reference is matched with how the sandbox was named to us before anybody looks for it in the kernel.
  */
 import path from 'node:path';
+import type { LedgerView } from '../model/ledger.ts';
 import type { Sandbox } from '../model/records.ts';
 import type { EngineContext } from './context.ts';
 import { findSandbox, requireSandbox } from './lookup.ts';
@@ -28,10 +29,21 @@ function wasNamed({ name, netns, origin }: Sandbox, reference: string): boolean 
   }
 }
 
+/** Names are made from references: the record that a reference most likely means, found without going through all. */
+function likely(view: LedgerView, reference: string): Sandbox | undefined {
+  const [, kind, rest = ''] = PREFIX.exec(reference) ?? [];
+  const name = kind === 'pid' ? `pid-${rest}` : path.basename(kind === undefined ? reference : rest);
+  const sandbox = view.sandboxByName(name);
+  return sandbox !== undefined && wasNamed(sandbox, reference) ? sandbox : undefined;
+}
+
 export async function knownSandbox(context: EngineContext, reference: string): Promise<Sandbox> {
   const { ledger, kernel } = context;
   const known = ledger.read(
-    (view) => findSandbox(view, reference) ?? view.sandboxes().find((sandbox) => wasNamed(sandbox, reference)),
+    (view) =>
+      likely(view, reference) ??
+      findSandbox(view, reference) ??
+      view.sandboxes().find((sandbox) => wasNamed(sandbox, reference)),
   );
   if (known !== undefined) return known;
   // The same namespace may have been attached under another name.

@@ -5,6 +5,7 @@ import { TsnetError } from '../model/error.ts';
 import { nearestName } from '../model/names.ts';
 import type { LedgerView } from '../model/ledger.ts';
 import type { Endpoint, Network, Sandbox } from '../model/records.ts';
+import { refuseSharer } from './sandbox-sharing.ts';
 
 const ID_PREFIX = /^[0-9a-f]{1,64}$/;
 
@@ -77,6 +78,7 @@ export function findEndpoint(view: LedgerView, network: Network, sandbox: Sandbo
 export function requireEndpoint(view: LedgerView, network: Network, sandbox: Sandbox): Endpoint {
   const endpoint = findEndpoint(view, network, sandbox);
   if (endpoint !== undefined) return endpoint;
+  refuseSharer(view, sandbox, `find ${sandbox.name} on ${network.name}`);
   const on = view.endpointsOfSandbox(sandbox.id).map(({ networkId }) => view.network(networkId)?.name ?? networkId);
   throw new TsnetError(
     'NOT_FOUND',

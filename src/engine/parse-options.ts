@@ -13,6 +13,12 @@ function properties(driver: Driver): Readonly<Record<string, JsonObject>> {
   return driver.options['properties'] as Readonly<Record<string, JsonObject>>;
 }
 
+/** The schema of options that the driver does not know by name, where it takes any: a plugin's. */
+function others(driver: Driver): JsonObject | undefined {
+  const schema = driver.options['additionalProperties'];
+  return typeof schema === 'object' ? (schema as JsonObject) : undefined;
+}
+
 /** Text as the schema's type; what cannot be read as that type stays text, for the schema to refuse. Booleans as Go reads them. */
 function typed(text: string, type: JsonValue | undefined): JsonValue {
   if (type === 'boolean') {
@@ -32,7 +38,7 @@ export async function parseOptions(
   const values: Record<string, JsonValue> = {};
   for (const [name, text] of Object.entries(given)) {
     const ours = driver.aliases[name] ?? name;
-    const schema = known[ours];
+    const schema = known[ours] ?? others(driver);
     if (schema === undefined) {
       const near = nearestName(name, [...Object.keys(known), ...Object.keys(driver.aliases)]);
       throw new TsnetError(

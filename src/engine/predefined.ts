@@ -13,7 +13,7 @@ import type { Facts } from '../plan/kernel.ts';
 import { DEFAULT_BRIDGE_SUBNET } from '../ipam/choose-pool.ts';
 import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
 import { ulaPool } from '../ipam/ula.ts';
-import { driverNamed, type EngineContext } from './context.ts';
+import type { EngineContext } from './context.ts';
 import { driverDefaults } from './create-network.ts';
 import { predefinedState, type PredefinedState } from './predefined-state.ts';
 import { takeDown } from './realize.ts';
@@ -84,7 +84,8 @@ async function renewDefault(context: EngineContext): Promise<void> {
 /** The record of the default network as daemon.json describes it. */
 function defaultNetwork(context: EngineContext, view: LedgerView, facts: Facts, configuredBy: string): Network {
   const { config } = context;
-  const driver = driverNamed(context, 'bridge', 'make the default network');
+  const driver = context.drivers.named('bridge');
+  if (driver === undefined) throw new TsnetError('INTERNAL', 'make the default network: the bridge driver is missing');
   const bare = bareNetwork(context, 'bridge', 'bridge');
   const pools = defaultPools(context, view, facts);
   const options = { ...(config.bridge === '' ? {} : { 'bridge.name': config.bridge }) };
@@ -105,6 +106,7 @@ function defaultNetwork(context: EngineContext, view: LedgerView, facts: Facts, 
       options,
       predefined: true,
     },
+    networks: view.networks(),
     facts,
     defaults: { ...driverDefaults(context), mtu: config.mtu },
   });

@@ -13,7 +13,7 @@
  */
 import type { Endpoint, ProcessIdentity } from '../model/records.ts';
 import type { Pending } from '../model/ledger.ts';
-import type { EngineContext } from './context.ts';
+import { isAtWork, type EngineContext } from './context.ts';
 import { detach } from './detach.ts';
 import { finishNetworkRemoval } from './finish-network-removal.ts';
 import { dismantleSandbox } from './sandbox-life.ts';
@@ -34,7 +34,7 @@ export interface Abandoned {
 
 /** The pending records whose owner is dead. */
 export function abandonedRecords(context: EngineContext): Abandoned[] {
-  const dead = (owner: ProcessIdentity | undefined): boolean => owner === undefined || !context.kernel.isAlive(owner);
+  const dead = (owner: ProcessIdentity | undefined): boolean => owner === undefined || !isAtWork(context, owner);
   return context.ledger.read((view) =>
     view.pending().flatMap((pending): Abandoned[] => {
       if (pending.kind === 'endpoint') {

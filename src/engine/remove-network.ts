@@ -3,8 +3,8 @@ import { TsnetError } from '../model/error.ts';
 import type { Network } from '../model/records.ts';
 import type { LedgerView } from '../model/ledger.ts';
 import type { Plan } from '../plan/resource.ts';
-import { driverOf, type EngineContext } from './context.ts';
-import { finishNetworkRemoval } from './finish-network-removal.ts';
+import type { EngineContext } from './context.ts';
+import { finishNetworkRemoval, removalPlan } from './finish-network-removal.ts';
 import { findNetwork } from './lookup.ts';
 import { recover } from './recover.ts';
 import { removeDeadSandbox, sandboxDeath } from './sandbox-life.ts';
@@ -56,7 +56,7 @@ export async function removeNetwork(
     );
   }
   await releaseDead(context, network);
-  const plan = driverOf(context, network).networkPlan(network);
+  const plan = context.ledger.read((view) => removalPlan(context, view, network));
   if (request.dryRun === true) {
     context.ledger.read((view) => {
       refuseInUse(view, network);

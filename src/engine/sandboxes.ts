@@ -3,15 +3,18 @@ import path from 'node:path';
 import { TsnetError } from '../model/error.ts';
 import { randomId, timestamp } from '../model/ids.ts';
 import { checkSandboxName } from '../model/names.ts';
-import type { Sandbox } from '../model/records.ts';
+import type { Sandbox, SharedNetwork } from '../model/records.ts';
 import type { LedgerView } from '../model/ledger.ts';
-import { attach } from './attach.ts';
-import { driverOf, settled, type EngineContext } from './context.ts';
+import { attach, type Attachment, type Birth } from './attach.ts';
+import { blockedWarnings } from './blocked.ts';
+import { settled, type EngineContext } from './context.ts';
 import type { CreateSandboxRequest, SandboxView } from './engine.ts';
 import { collectDead, withSpace } from './gc.ts';
-import { findNetwork, requireSandbox } from './lookup.ts';
+import { requireSandbox } from './lookup.ts';
 import { recover } from './recover.ts';
 import { dismantleSandbox, sandboxDeath } from './sandbox-life.ts';
+import { sandboxNetwork } from './sandbox-network.ts';
+import { livingSharers, sharedNetworkName } from './sandbox-sharing.ts';
 import { attempt, failure } from './undo.ts';
 import { warningsFor } from './warnings.ts';
 
@@ -19,15 +22,10 @@ export async function createSandbox(
   context: EngineContext,
   request: CreateSandboxRequest,
 ): Promise<SandboxView & { readonly warnings: readonly string[] }> {
-  const { kernel, ledger, self } = context;
+  const { ledger, self } = context;
   await recover(context);
-  const attachments = ledger.read((view) =>
-    request.attach.map((options) => ({ network: findNetwork(view, options.network), options })),
-  );
-  for (const { network } of attachments) {
-    const refusal = driverOf(context, network).refusesEndpoints;
-    if (refusal !== undefined) throw new TsnetError('INVALID', `run on ${network.name}: ${refusal}`);
-  }
+  const network = await sandboxNetwork(context, request.attach);
+  const attachments = network.kind === 'own' ? network.attachments : [];
   const id = randomId();
   const name = request.name === undefined ? id.slice(0, 12) : checkSandboxName(request.name);
   if (ledger.read((view) => view.sandboxByName(name)) !== undefined) await collectDead(context);
@@ -42,40 +40,72 @@ export async function createSandbox(
     state: 'creating',
     owner: self,
   } as const;
-  const bindPath = path.join(context.config.execRoot, 'netns', id);
-  // The record comes before the namespace, so that a crash in between leaves something to find.
-  ledger.change((change) => {
-    const holder = change.sandboxByName(name);
-    if (holder !== undefined) {
-      throw new TsnetError(
-        'CONFLICT',
-        `run ${name}: the name is taken by container ${holder.id.slice(0, 12)}; choose another or \`tsnet stop ${name}\``,
-      );
-    }
-    change.putSandbox({ ...draft, netns: { path: bindPath, device: 0, inode: 0 } });
-  });
-  let sandbox: Sandbox | undefined;
-  try {
-    const made: Sandbox = { ...draft, netns: kernel.createNetns(bindPath) };
-    sandbox = made;
+  if (network.kind === 'shared') {
     ledger.change((change) => {
-      change.putSandbox(made);
+      refuseTakenName(change, draft);
+      refuseGone(change, name, network.shares);
+      change.putSandbox({ ...draft, shares: network.shares, netns: network.netns });
     });
-    await kernel.ensure([{ kind: 'link-up', place: { sandbox: id }, link: 'lo' }], new Map([[id, made.netns]]));
-    if (attachments.length > 0) await withSpace(context, () => attach(context, { sandbox: made, attachments }));
-  } catch (error) {
-    const undo = await attempt(() =>
-      context.lock.shared(() =>
-        dismantleSandbox(context, sandbox ?? { ...draft, netns: { path: bindPath, device: 0, inode: 0 } }),
-      ),
-    );
-    throw undo.length === 0 ? error : failure(`run ${name}`, error, undo);
+  } else {
+    await bearSandbox(context, draft, attachments);
   }
   const view = ledger.read((reading) => sandboxView(context, reading, requireSandbox(reading, id)));
   return {
     ...view,
-    warnings: attachments.flatMap(({ network }) => warningsFor(view.sandbox, network, view.endpoints)),
+    warnings: [
+      ...attachments.flatMap(({ network }) => warningsFor(view.sandbox, network, view.endpoints)),
+      ...(await blockedWarnings(
+        context,
+        attachments.map(({ network }) => network),
+      )),
+    ],
   };
+}
+
+/**
+ * Makes the namespace and attaches it. The record comes before the namespace, so that a crash in between leaves something to
+ * find.
+ */
+async function bearSandbox(
+  context: EngineContext,
+  draft: Omit<Sandbox, 'netns'>,
+  attachments: readonly Attachment[],
+): Promise<void> {
+  const { kernel, ledger } = context;
+  const netnsPath = path.join(context.config.execRoot, 'netns', draft.id);
+  // Who it is, nobody knows before it is made.
+  const sandbox: Sandbox = { ...draft, netns: { path: netnsPath, device: 0, inode: 0 } };
+  const birth: Birth = {
+    check: (view) => {
+      refuseTakenName(view, draft);
+    },
+    createNetns: () => kernel.createNetns(netnsPath),
+    removeNetns: () => {
+      kernel.removeNetns(netnsPath);
+    },
+  };
+  try {
+    await withSpace(context, () => attach(context, { sandbox, attachments, birth }));
+  } catch (error) {
+    const left = ledger.read((view) => view.sandbox(draft.id));
+    if (left === undefined) throw error;
+    const undo = await attempt(() => context.lock.shared(() => dismantleSandbox(context, left)));
+    throw undo.length === 0 ? error : failure(`run ${draft.name}`, error, undo);
+  }
+}
+
+function refuseTakenName(view: LedgerView, { id, name }: Pick<Sandbox, 'id' | 'name'>): void {
+  const holder = view.sandboxByName(name);
+  if (holder === undefined || holder.id === id) return;
+  throw new TsnetError(
+    'CONFLICT',
+    `run ${name}: the name is taken by container ${holder.id.slice(0, 12)}; choose another or \`tsnet stop ${name}\``,
+  );
+}
+
+function refuseGone(view: LedgerView, name: string, shares: SharedNetwork): void {
+  if (shares.kind !== 'sandbox' || view.sandbox(shares.sandboxId)?.state === 'running') return;
+  throw new TsnetError('NOT_FOUND', `run ${name}: the container whose network it should share is gone`);
 }
 
 /** The process runs: from here on the sandbox lives and dies with it. */
@@ -85,7 +115,12 @@ export function adoptProcess(context: EngineContext, sandboxId: string, pid: num
   context.ledger.change((change) => {
     const sandbox = change.sandbox(sandboxId);
     if (sandbox === undefined) throw new TsnetError('NOT_FOUND', `adopt process ${pid}: the sandbox is gone`);
-    change.putSandbox({ ...settled(sandbox, 'running'), process });
+    const mountNamespace = context.kernel.mountNamespace(pid);
+    change.putSandbox({
+      ...settled(sandbox, 'running'),
+      process,
+      ...(mountNamespace === undefined ? {} : { mountNamespace }),
+    });
   });
 }
 
@@ -96,6 +131,7 @@ export async function removeSandbox(context: EngineContext, reference: string): 
 }
 
 function sandboxView(context: EngineContext, view: LedgerView, sandbox: Sandbox): SandboxView {
+  const shared = sharedNetworkName(view, sandbox);
   return {
     sandbox,
     endpoints: view
@@ -103,6 +139,8 @@ function sandboxView(context: EngineContext, view: LedgerView, sandbox: Sandbox)
       .sort((a, b) => a.ordinal - b.ordinal)
       .map((endpoint) => ({ ...endpoint, networkName: view.network(endpoint.networkId)?.name ?? '' })),
     alive: sandbox.process === undefined || context.kernel.isAlive(sandbox.process),
+    ...(shared === undefined ? {} : { sharesNetworkOf: shared }),
+    sharedBy: livingSharers(context.kernel, view, sandbox).map(({ name }) => name),
   };
 }
 
@@ -111,7 +149,11 @@ export async function listSandboxes(context: EngineContext): Promise<SandboxView
   return Promise.all(
     views.map(async (view) => ({
       ...view,
-      alive: view.sandbox.state === 'creating' || (await sandboxDeath(context, view.sandbox)) === undefined,
+      alive:
+        view.sandbox.state === 'creating' ||
+        (view.sharedBy.length > 0 && view.sandbox.origin.kind === 'own'
+          ? view.alive
+          : (await sandboxDeath(context, view.sandbox)) === undefined),
     })),
   );
 }

@@ -7,7 +7,8 @@
  *
  * A released address rests in quarantine, which holds it like any other. When nothing else is free the one that rested
  * longest is taken: the MAC address follows the IP address, so a neighbour with a stale entry reaches the right container
- * even then. Late reuse is a courtesy to longer memories, not a condition.
+ * even then. Late reuse is a courtesy to longer memories, not a condition. An address that somebody on the LAN has rests too,
+ * and is never taken before its time.
  */
 import { canonicalAddress, familyOf, formatAddress, parseAddress, parsePrefix } from '../model/address.ts';
 import { TsnetError } from '../model/error.ts';
@@ -68,7 +69,8 @@ function nextFree(source: Source, leases: Leases): bigint | undefined {
 }
 
 function longestResting(sources: readonly Source[], leases: Leases): { source: Source; value: bigint } | undefined {
-  for (const { address: value } of leases.quarantined()) {
+  for (const { address: value, foreign } of leases.quarantined()) {
+    if (foreign === true) continue;
     const source = sources.find(
       ({ span, reserved }) => span.first <= value && value <= span.last && !reserved.has(value),
     );

@@ -3,6 +3,7 @@
  */
 import type { Observation } from '../plan/kernel.ts';
 import type { AddressResource, Place } from '../plan/resource.ts';
+import { networkOf } from '../model/address.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Family } from '../model/records.ts';
 import { addressText, prefixBytes, type PrefixBytes } from './address-bytes.ts';
@@ -11,7 +12,7 @@ import { byPlace, type Executor } from './executor.ts';
 import { refused } from './kernel-refusal.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 import { observePlaces } from './observe-places.ts';
-import type { Scene } from './scene.ts';
+import { connectedKey, type Scene } from './scene.ts';
 import { take, tryAll, type Step } from './steps.ts';
 
 export const addressExecutor: Executor<'address'> = {
@@ -56,40 +57,41 @@ export const addressExecutor: Executor<'address'> = {
 };
 
 async function ensureIn(place: Place, addresses: readonly AddressResource[], scene: Scene): Promise<void> {
-  const socket = await scene.socket(place);
   const indices = await scene.linkIndices(
     place,
     addresses.map(({ link }) => link),
   );
-  const wanted = addresses.map(({ link, address }) => {
+  for (const { link, address } of addresses) {
     const attempt = `add address ${address} to ${link} in ${scene.describe(place)}`;
     const index = indices.get(link);
     if (index === undefined) throw new TsnetError('KERNEL', `cannot ${attempt}: there is no such link`);
-    return { attempt, index, prefix: prefixBytes(address) };
-  });
-  const outcomes = await socket.batch(wanted.map(({ index, prefix }) => addAddress(index, prefix)));
-  for (const [position, { refusal }] of outcomes.entries()) {
-    const address = wanted[position];
-    if (refusal === undefined || address === undefined) continue;
-    if (refusal.code !== 'EEXIST') throw refused(address.attempt, refusal);
-    // An IPv4 address exists with this prefix length; an IPv6 one may have another, which would take its subnet's route away.
-    if (address.prefix.family === 6) await correctLength(socket, address);
+    const prefix = prefixBytes(address);
+    const subnet = networkOf(address);
+    scene.connected.add(connectedKey(place, link, subnet));
+    const onRefusal: Step['onRefusal'] = async (refusal) => {
+      if (refusal.code !== 'EEXIST') throw refused(attempt, refusal);
+      scene.connected.delete(connectedKey(place, link, subnet));
+      // An IPv4 address exists with this prefix length; an IPv6 one may have another, which would take its subnet's route away.
+      return prefix.family === 4 ? 'fine' : correctLength(await scene.socket(place), { attempt, index, prefix });
+    };
+    scene.post(place, [{ attempt, request: addAddress(index, prefix), onRefusal }]);
   }
 }
 
 async function correctLength(
   socket: NetlinkSocket,
   { attempt, index, prefix }: { attempt: string; index: number; prefix: PrefixBytes },
-): Promise<void> {
+): Promise<'fine' | 'mended'> {
   const text = addressText(prefix.bytes);
   const wrong = (await addressesOf(socket, 6, index)).filter(
     ({ address, length }) => address === text && length !== prefix.length,
   );
-  if (wrong.length === 0) return;
+  if (wrong.length === 0) return 'fine';
   await take(socket, [
     ...wrong.map(({ length }) => ({ attempt, request: deleteAddress(index, { ...prefix, length }) })),
     { attempt, request: addAddress(index, prefix) },
   ]);
+  return 'mended';
 }
 
 async function addressesOf(socket: NetlinkSocket, family: Family, link: number): Promise<LinkAddress[]> {

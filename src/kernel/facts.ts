@@ -33,10 +33,11 @@ export async function readFacts(host: NetlinkSocket): Promise<Facts> {
         .map(({ destination, link }) => ({ destination, link: names.get(link) ?? String(link) })),
     );
   }
-  return { links: links.map((link) => hostLink(link, addresses.get(link.index) ?? [])), routes };
+  return { links: links.map((link) => hostLink(link, addresses.get(link.index) ?? [], names)), routes };
 }
 
-function hostLink(link: Link, addresses: readonly string[]): HostLink {
+function hostLink(link: Link, addresses: readonly string[], names: ReadonlyMap<number, string>): HostLink {
+  const master = link.master === undefined ? undefined : names.get(link.master);
   return {
     name: link.name,
     mtu: link.mtu,
@@ -44,6 +45,8 @@ function hostLink(link: Link, addresses: readonly string[]): HostLink {
     addresses,
     ...(link.kind === undefined ? {} : { kind: link.kind }),
     ...(link.alias === undefined ? {} : { alias: link.alias }),
+    ...(master === undefined ? {} : { master }),
+    ...(link.medium === undefined ? {} : { medium: link.medium }),
   };
 }
 
@@ -63,7 +66,9 @@ export async function readLinks(socket: NetlinkSocket): Promise<Link[]> {
 export async function readSandboxFacts(sandbox: NetlinkSocket): Promise<SandboxFacts> {
   const links = await readLinks(sandbox);
   const foreignDefaultRoutes: Family[] = [];
-  for (const family of FAMILIES) {
+  // Nothing leads out of a namespace that has only its loopback.
+  const isolated = links.every(({ medium }) => medium === 'loopback');
+  for (const family of isolated ? [] : FAMILIES) {
     const table = await readRoutes(sandbox, family, RT_TABLE_MAIN);
     const foreign = table.some(
       ({ destination, unicast, protocol }) => unicast && isDefault(destination) && protocol !== ROUTE_PROTOCOL,

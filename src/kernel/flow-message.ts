@@ -36,6 +36,7 @@ const CTA_FILTER_ORIG_FLAGS = 1;
 const CTA_FILTER_REPLY_FLAGS = 2;
 const F_IP_SRC = 1 << 0;
 const F_PROTO_NUM = 1 << 3;
+const F_PROTO_DST_PORT = 1 << 5;
 
 export const IPPROTO: Readonly<Record<Protocol, number>> = { tcp: 6, udp: 17, sctp: 132 };
 
@@ -52,31 +53,65 @@ export interface Flow {
   readonly identity: Buffer;
 }
 
-/** What the kernel is asked to leave out of a dump (Linux 5.8; older ones ignore it). */
+/** Which entries the kernel itself picks out, for a dump (Linux 5.8; older ones ignore it) or a deletion (Linux 6.11). */
 export interface KernelFilter {
   readonly family: Family;
   readonly protocol?: Protocol;
+  /** Original destination port of the `protocol`, which must be given. */
+  readonly hostPort?: number;
   readonly source?: { readonly direction: 'original' | 'reply'; readonly address: string };
 }
 
-export function dumpFlows({ family, protocol, source }: KernelFilter): NetlinkRequest {
-  const parts: Buffer[] = [header(family)];
-  if (protocol !== undefined || source !== undefined) {
-    const direction = source?.direction ?? 'original';
-    const flags = (source === undefined ? 0 : F_IP_SRC) | (protocol === undefined ? 0 : F_PROTO_NUM);
-    const tuple = [
-      ...(source === undefined ? [] : [nested(CTA_TUPLE_IP, sourceAttribute(source.address))]),
-      ...(protocol === undefined ? [] : [nested(CTA_TUPLE_PROTO, u8Attribute(CTA_PROTO_NUM, IPPROTO[protocol]))]),
-    ];
-    parts.push(nested(direction === 'original' ? CTA_TUPLE_ORIG : CTA_TUPLE_REPLY, ...tuple));
-    parts.push(
-      nested(
-        CTA_FILTER,
-        u32Attribute(direction === 'original' ? CTA_FILTER_ORIG_FLAGS : CTA_FILTER_REPLY_FLAGS, flags),
-      ),
-    );
-  }
-  return { type: IPCTNL_MSG_CT_GET, payload: Buffer.concat(parts) };
+export function dumpFlows(filter: KernelFilter): NetlinkRequest {
+  return { type: IPCTNL_MSG_CT_GET, payload: Buffer.concat([header(filter.family), ...filterAttributes(filter)]) };
+}
+
+/**
+ * Deletes what the filter fits, in one walk over the table. A kernel that knows no such filter takes its parts for the name
+ * of one entry, which is not complete, and answers EINVAL. A filter of the family alone would empty the table: refused here.
+ */
+export function deleteFlows(filter: KernelFilter): NetlinkRequest {
+  const attributes = filterAttributes(filter);
+  if (attributes.length === 0) throw new TypeError('a filter that fits every flow');
+  return { type: IPCTNL_MSG_CT_DELETE, payload: Buffer.concat([header(filter.family), ...attributes]) };
+}
+
+function filterAttributes({ protocol, hostPort, source }: KernelFilter): Buffer[] {
+  const ip = source === undefined ? [] : [nested(CTA_TUPLE_IP, sourceAttribute(source.address))];
+  const proto =
+    protocol === undefined
+      ? []
+      : [
+          nested(
+            CTA_TUPLE_PROTO,
+            u8Attribute(CTA_PROTO_NUM, IPPROTO[protocol]),
+            ...(hostPort === undefined ? [] : [u16Attribute(CTA_PROTO_DST_PORT, hostPort)]),
+          ),
+        ];
+  const ipFlag = source === undefined ? 0 : F_IP_SRC;
+  const protoFlags = (protocol === undefined ? 0 : F_PROTO_NUM) | (hostPort === undefined ? 0 : F_PROTO_DST_PORT);
+  const replies = source?.direction === 'reply';
+  return [
+    ...directed(CTA_TUPLE_ORIG, replies ? proto : [...ip, ...proto]),
+    ...directed(CTA_TUPLE_REPLY, replies ? ip : []),
+    ...directed(CTA_FILTER, [
+      ...flagged(CTA_FILTER_ORIG_FLAGS, replies ? protoFlags : ipFlag | protoFlags),
+      ...flagged(CTA_FILTER_REPLY_FLAGS, replies ? ipFlag : 0),
+    ]),
+  ];
+}
+
+function directed(type: number, parts: readonly Buffer[]): Buffer[] {
+  return parts.length === 0 ? [] : [nested(type, ...parts)];
+}
+
+function flagged(type: number, flags: number): Buffer[] {
+  return flags === 0 ? [] : [u32Attribute(type, flags)];
+}
+
+/** Ports are in network byte order. */
+function u16Attribute(type: number, value: number): Buffer {
+  return attribute(type, Buffer.of(value >> 8, value & 0xff));
 }
 
 function sourceAttribute(address: string): Buffer {

@@ -4,8 +4,18 @@
 import { getSystemErrorMap } from 'node:util';
 import { TsnetError, type ErrorCode } from '../model/error.ts';
 
-/** Numbers that libuv has no name for. */
-const NAMELESS: ReadonlyMap<number, readonly [string, string]> = new Map([[54, ['EXFULL', 'no room']]]);
+/** Numbers that libuv has no name for, or another than the kernel. */
+const NAMELESS: ReadonlyMap<number, readonly [string, string]> = new Map([
+  [54, ['EXFULL', 'no room']],
+  [95, ['EOPNOTSUPP', 'operation not supported']],
+]);
+
+let errors: ReadonlyMap<number, readonly [string, string]> | undefined;
+
+/** Node.js makes the map anew whenever it is asked, which takes longer than most requests. */
+function systemErrors(): NonNullable<typeof errors> {
+  return (errors ??= getSystemErrorMap());
+}
 
 /** An errno of the kernel, from a netlink answer or a system call. */
 export class KernelRefusal extends Error {
@@ -18,8 +28,7 @@ export class KernelRefusal extends Error {
   readonly explanation: string | undefined;
 
   constructor(errno: number, explanation?: string) {
-    const [code, meaning] = NAMELESS.get(errno) ??
-      getSystemErrorMap().get(-errno) ?? [`E${String(errno)}`, 'unknown error'];
+    const [code, meaning] = NAMELESS.get(errno) ?? systemErrors().get(-errno) ?? [`E${errno}`, 'unknown error'];
     super(`${explanation ?? meaning} (${code})`);
     this.errno = errno;
     this.code = code;

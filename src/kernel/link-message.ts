@@ -20,6 +20,8 @@ const RTM_NEWLINK = 16;
 const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const IFF_UP = 1;
+const ARPHRD_ETHER = 1;
+const ARPHRD_LOOPBACK = 772;
 const HEADER_BYTES = 16;
 
 const IFLA_ADDRESS = 1;
@@ -50,6 +52,8 @@ export interface Link {
   readonly name: string;
   /** IFLA_INFO_KIND; absent for hardware and loopback. */
   readonly kind: string | undefined;
+  /** Absent for Ethernet. */
+  readonly medium: 'loopback' | 'other' | undefined;
   readonly up: boolean;
   readonly mtu: number;
   readonly mac: string;
@@ -60,6 +64,8 @@ export interface Link {
   readonly lower: number | undefined;
   readonly hairpin: boolean;
   readonly isolated: boolean;
+  /** IFLA_INFO_DATA: what its kind has to say, as attributes. */
+  readonly data: Buffer | undefined;
 }
 
 /** What a link is made with, or set to. */
@@ -68,6 +74,7 @@ export interface LinkSettings {
   readonly up?: boolean;
   readonly mtu?: number;
   readonly mac?: string;
+  /** Empty: none. */
   readonly alias?: string;
   readonly master?: number;
 }
@@ -99,8 +106,33 @@ export function createVeth(host: LinkSettings, peer: LinkSettings, netns: number
   return createLink(host, nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, 'veth'), pair));
 }
 
-function createLink(settings: LinkSettings, linkInfo: Buffer): NetlinkRequest {
-  const payload = Buffer.concat([header(0, settings.up === true), ...settingAttributes(settings), linkInfo]);
+/** What a link is, beside its settings. */
+export interface LinkNature {
+  /** IFLA_INFO_KIND */
+  readonly kind: string;
+  /** Attributes of IFLA_INFO_DATA. */
+  readonly data: readonly Buffer[];
+  /** Index of the link below it, in the namespace of the socket. */
+  readonly lower?: number;
+  /** Open file of the namespace that it is born in; absent: the socket's. */
+  readonly netns?: number;
+}
+
+/** A link of any kind that has no second end. */
+export function createUpperLink(settings: LinkSettings, { kind, data, lower, netns }: LinkNature): NetlinkRequest {
+  const info = nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, kind), nested(IFLA_INFO_DATA, ...data));
+  return createLink(
+    settings,
+    Buffer.concat([
+      ...(lower === undefined ? [] : [u32Attribute(IFLA_LINK, lower)]),
+      ...(netns === undefined ? [] : [u32Attribute(IFLA_NET_NS_FD, netns)]),
+      info,
+    ]),
+  );
+}
+
+function createLink(settings: LinkSettings, nature: Buffer): NetlinkRequest {
+  const payload = Buffer.concat([header(0, settings.up === true), ...settingAttributes(settings), nature]);
   return { type: RTM_NEWLINK, flags: NLM_F_CREATE | NLM_F_EXCL, payload };
 }
 
@@ -109,6 +141,12 @@ export function setLink(link: number | string, settings: LinkSettings): NetlinkR
   const [index, named] = typeof link === 'number' ? [link, {}] : [0, { name: link }];
   const attributes = settingAttributes({ ...settings, ...named });
   return { type: RTM_NEWLINK, payload: Buffer.concat([header(index, settings.up === true), ...attributes]) };
+}
+
+/** Moves a link into the namespace behind `netns`, an open file, under a new name. It arrives down and without addresses. */
+export function moveLink(index: number, netns: number, name: string): NetlinkRequest {
+  const attributes = [u32Attribute(IFLA_NET_NS_FD, netns), textAttribute(IFLA_IFNAME, name)];
+  return { type: RTM_NEWLINK, payload: Buffer.concat([header(index, false), ...attributes]) };
 }
 
 /**
@@ -159,8 +197,14 @@ function settingAttributes(settings: LinkSettings): Buffer[] {
   if (settings.mac !== undefined) attributes.push(attribute(IFLA_ADDRESS, Buffer.from(macBytes(settings.mac))));
   if (settings.mtu !== undefined) attributes.push(u32Attribute(IFLA_MTU, settings.mtu));
   if (settings.master !== undefined) attributes.push(u32Attribute(IFLA_MASTER, settings.master));
-  if (settings.alias !== undefined) attributes.push(textAttribute(IFLA_IFALIAS, settings.alias));
+  if (settings.alias === '') attributes.push(attribute(IFLA_IFALIAS, Buffer.alloc(0)));
+  else if (settings.alias !== undefined) attributes.push(textAttribute(IFLA_IFALIAS, settings.alias));
   return attributes;
+}
+
+function mediumOf(type: number): Link['medium'] {
+  if (type === ARPHRD_ETHER) return undefined;
+  return type === ARPHRD_LOOPBACK ? 'loopback' : 'other';
 }
 
 export function parseLink(payload: Buffer): Link {
@@ -172,6 +216,7 @@ export function parseLink(payload: Buffer): Link {
     index: payload.readInt32LE(4),
     name: textOf(attributes, IFLA_IFNAME) ?? '',
     kind: textOf(linkInfo, IFLA_INFO_KIND),
+    medium: mediumOf(payload.readUInt16LE(2)),
     up: (payload.readUInt32LE(8) & IFF_UP) !== 0,
     mtu: u32Of(attributes, IFLA_MTU) ?? 0,
     mac: formatMac(attributes.get(IFLA_ADDRESS) ?? Buffer.alloc(0)),
@@ -180,5 +225,6 @@ export function parseLink(payload: Buffer): Link {
     lower: u32Of(attributes, IFLA_LINK),
     hairpin: isPort && u8Of(port, IFLA_BRPORT_MODE) === 1,
     isolated: isPort && u8Of(port, IFLA_BRPORT_ISOLATED) === 1,
+    data: linkInfo.get(IFLA_INFO_DATA),
   };
 }

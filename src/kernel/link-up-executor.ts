@@ -2,21 +2,19 @@
  * Links that exist and must be up: `lo` of a sandbox, without which a container cannot reach itself.
  */
 import type { Observation } from '../plan/kernel.ts';
-import { byPlace, type Executor } from './executor.ts';
+import type { Executor } from './executor.ts';
 import { setLink } from './link-message.ts';
 import { observePlaces } from './observe-places.ts';
 import { findLinks } from './scene.ts';
-import { take } from './steps.ts';
 
 export const linkUpExecutor: Executor<'link-up'> = {
-  async ensure(resources, scene) {
-    for (const [place, links] of byPlace(resources)) {
-      const steps = links.map(({ link }) => ({
-        attempt: `bring up ${link} in ${scene.describe(place)}`,
-        request: setLink(link, { up: true }),
-      }));
-      await take(await scene.socket(place), steps);
+  ensure(resources, scene) {
+    for (const { place, link } of resources) {
+      scene.post(place, [
+        { attempt: `bring up ${link} in ${scene.describe(place)}`, request: setLink(link, { up: true }) },
+      ]);
     }
+    return Promise.resolve();
   },
 
   /** A link that is up harms nobody, and somebody else may want it so. */

@@ -4,30 +4,39 @@
  * A plan is made link by link in its order, then its firewall intents in one transaction; it is removed the other way
  * round, so that no packet finds a way in to what is half gone.
  */
-import { closeSync } from 'node:fs';
-import type { Netns } from '../model/records.ts';
+import { TsnetError } from '../model/error.ts';
 import type { Kernel, Namespaces, Observation } from '../plan/kernel.ts';
+import type { NetworkPlugins } from '../plan/network-plugin.ts';
 import { isFirewall, type FirewallResource, type LinkResource, type Plan } from '../plan/resource.ts';
 import { addressExecutor } from './address-executor.ts';
+import { addressHolders } from './address-probe.ts';
 import { bridgedFramesCrossFirewall } from './bridged-frames.ts';
 import { bridgeExecutor } from './bridge-executor.ts';
 import { forgetFlows } from './conntrack.ts';
+import { dummyExecutor } from './dummy-executor.ts';
 import type { Executors } from './executor.ts';
 import { readFacts, readSandboxFacts, readTaggedLinks } from './facts.ts';
 import type { FirewallBackends } from './firewall-backends.ts';
-import { refused } from './kernel-refusal.ts';
+import { foreignFirewall } from './foreign-firewall.ts';
+import { hostSockets } from './host-sockets.ts';
+import { ipvlanExecutor } from './ipvlan-executor.ts';
 import { linkUpExecutor } from './link-up-executor.ts';
 import { ephemeralPorts, readListeners, socketHolder } from './listeners.ts';
-import { createNetns, inNetns, netnsAt, netnsInUse, openNetns, removeNetns } from './netns.ts';
-import { NetlinkSocket } from './netlink-socket.ts';
+import { macvlanExecutor } from './macvlan-executor.ts';
+import { neighbourExecutor } from './neighbour-executor.ts';
+import { createNetns, isHost, netnsAt, netnsInUse, removeNetns } from './netns.ts';
+import { OpenSandboxes } from './open-sandboxes.ts';
 import { linkOrphans, sweepLinks } from './orphan-links.ts';
-import { isAlive, processIdentity } from './process-identity.ts';
+import { isAlive, mountNamespace, processIdentity } from './process-identity.ts';
+import { pluginEndpointExecutor } from './plugin-endpoint-executor.ts';
+import { pluginNetworkExecutor } from './plugin-network-executor.ts';
 import { routeExecutor } from './route-executor.ts';
 import { ruleExecutor } from './rule-executor.ts';
 import { ensureRun, observeRun, removeRun, runsOf, withoutWhatGoesWithItsLink } from './runs.ts';
 import { Scene } from './scene.ts';
 import { sysctlExecutor, type SysctlChanged } from './sysctl-executor.ts';
 import { vethExecutor } from './veth-executor.ts';
+import { vlanExecutor } from './vlan-executor.ts';
 
 export interface KernelOptions {
   readonly firewall: FirewallBackends;
@@ -35,23 +44,36 @@ export interface KernelOptions {
   readonly keepsApart?: boolean;
   /** Told of every parameter of the host itself that was changed. */
   readonly onSysctlChanged?: SysctlChanged;
+  /** Docker network plugins; absent: there are none. */
+  readonly plugins?: NetworkPlugins;
 }
 
-export function openKernel({ firewall, keepsApart, onSysctlChanged }: KernelOptions): Kernel {
+const noPlugins: NetworkPlugins = (name) => {
+  throw new TsnetError('NOT_FOUND', `use Docker plugin ${name}: there are no plugins here`);
+};
+
+export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = noPlugins }: KernelOptions): Kernel {
   const executors: Executors = {
     bridge: bridgeExecutor,
+    macvlan: macvlanExecutor,
+    ipvlan: ipvlanExecutor,
+    vlan: vlanExecutor,
+    dummy: dummyExecutor,
     veth: vethExecutor(() => (keepsApart ?? firewall.inForce() !== 'none') && bridgedFramesCrossFirewall()),
+    'plugin-network': pluginNetworkExecutor(plugins),
+    'plugin-endpoint': pluginEndpointExecutor(plugins),
     'link-up': linkUpExecutor,
     address: addressExecutor,
+    neighbour: neighbourExecutor,
     route: routeExecutor,
     rule: ruleExecutor,
     sysctl: sysctlExecutor(onSysctlChanged ?? (() => undefined)),
   };
-  let hostSocket: NetlinkSocket | undefined;
-  const host = (): NetlinkSocket => (hostSocket ??= openRouteSocket());
+  const host = hostSockets();
+  const sandboxes = new OpenSandboxes();
 
   const within = async <T>(namespaces: Namespaces, act: (scene: Scene) => Promise<T>): Promise<T> => {
-    const scene = new Scene(host(), namespaces);
+    const scene = new Scene(host.socket('route'), namespaces, sandboxes);
     try {
       return await act(scene);
     } finally {
@@ -64,6 +86,7 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged }: KernelOpti
       within(namespaces, async (scene) => {
         const { links, intents } = split(plan);
         for (const run of runsOf(links)) await ensureRun(executors, run, scene);
+        await scene.settle();
         if (intents.length > 0) await firewall.ensure(intents);
       }),
 
@@ -94,12 +117,12 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged }: KernelOpti
 
     orphans: async (plans) => {
       const { links, intents } = split(plans);
-      return [...(await linkOrphans(host(), links)), ...(await firewall.orphans(intents))];
+      return [...(await linkOrphans(host.socket('route'), links)), ...(await firewall.orphans(intents))];
     },
 
     sweep: async (orphans) => {
       await firewall.sweep(orphans.filter((orphan) => orphan.kind === 'rule'));
-      await sweepLinks(host(), orphans);
+      await sweepLinks(host.socket('route'), orphans);
     },
 
     dismantleFirewall: () => firewall.dismantle(),
@@ -110,24 +133,40 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged }: KernelOpti
       return { inForce, wanted, ...(leftover === undefined ? {} : { leftover }) };
     },
     moveFirewall: (plan) => firewall.move(split(plan).intents),
-    facts: () => readFacts(host()),
-    sandboxFacts: (netns) => withSocketIn(netns, readSandboxFacts),
-    taggedLinks: async () => new Map((await readTaggedLinks(host())).map(({ alias, name }) => [alias, name])),
-    listeners: readListeners,
+    foreignDrops: foreignFirewall({ backend: () => firewall.inForce() }),
+    facts: () => readFacts(host.socket('route')),
+    sandboxFacts: async (netns) => {
+      const sandbox = sandboxes.enter(netns);
+      try {
+        return await readSandboxFacts(sandbox.socket());
+      } finally {
+        await sandbox.leave();
+      }
+    },
+    visit: async (netns, work) => {
+      const sandbox = sandboxes.enter(netns);
+      try {
+        return await work();
+      } finally {
+        await sandbox.leave();
+      }
+    },
+    taggedLinks: async () =>
+      new Map((await readTaggedLinks(host.socket('route'))).map(({ alias, name }) => [alias, name])),
+    listeners: (protocols) => readListeners(protocols, () => host.socket('sock-diag')),
     socketHolder,
     ephemeralPorts,
-    forgetFlows,
+    forgetFlows: (filters) => forgetFlows(filters, () => host.socket('netfilter')),
+    addressHolders: (link, addresses) => addressHolders(host.socket('route'), link, addresses),
     createNetns,
     removeNetns,
     netnsAt,
+    isHost,
     netnsInUse,
     processIdentity,
+    mountNamespace,
     isAlive,
-    close: async () => {
-      const socket = hostSocket;
-      hostSocket = undefined;
-      await socket?.close();
-    },
+    close: () => host.close(),
   };
 }
 
@@ -139,27 +178,4 @@ function split(plan: Plan): { readonly links: LinkResource[]; readonly intents: 
     else links.push(resource);
   }
   return { links, intents };
-}
-
-function openRouteSocket(): NetlinkSocket {
-  try {
-    return new NetlinkSocket('route');
-  } catch (error) {
-    throw refused('open a netlink socket', error);
-  }
-}
-
-async function withSocketIn<T>(netns: Netns, look: (socket: NetlinkSocket) => Promise<T>): Promise<T> {
-  const fd = openNetns(netns);
-  let socket: NetlinkSocket;
-  try {
-    socket = inNetns(fd, openRouteSocket);
-  } finally {
-    closeSync(fd);
-  }
-  try {
-    return await look(socket);
-  } finally {
-    await socket.close();
-  }
 }

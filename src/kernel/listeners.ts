@@ -6,7 +6,7 @@ import type { Family, Protocol } from '../model/records.ts';
 import type { Listener } from '../plan/kernel.ts';
 import { dumpBoundSockets, parseBoundSocket, type BoundSocket, type DiagProtocol } from './inet-diag.ts';
 import { errorCode, refused } from './kernel-refusal.ts';
-import { NetlinkSocket } from './netlink-socket.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
 import { parseSctpEndpoints, parseSocketTable } from './proc-net.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -14,11 +14,11 @@ const MAPPED = '::ffff:';
 /** What a kernel says that has no inet_diag for the protocol. */
 const WITHOUT_DIAG = ['ENOENT', 'EINVAL', 'EPROTONOSUPPORT', 'EOPNOTSUPP'];
 
-/** The sockets of the thread's namespace that listen on, or are bound without a peer to, a port. */
-export async function readListeners(protocols: readonly Protocol[]): Promise<Listener[]> {
+/** The sockets of the host that listen on, or are bound without a peer to, a port. `open`: a sock-diag socket, to be kept open. */
+export async function readListeners(protocols: readonly Protocol[], open: () => NetlinkSocket): Promise<Listener[]> {
   const listeners: Listener[] = [];
   for (const protocol of new Set(protocols)) {
-    const sockets = protocol === 'sctp' ? sctpSockets() : await boundSockets(protocol);
+    const sockets = protocol === 'sctp' ? sctpSockets() : await boundSockets(protocol, open);
     listeners.push(...sockets.flatMap((socket) => listenersOf(protocol, socket)));
   }
   return listeners;
@@ -32,15 +32,9 @@ function listenersOf(protocol: Protocol, { address, port, inode, ipv6Only }: Bou
   return address === '::' && !ipv6Only ? [listener, { ...listener, address: '0.0.0.0' }] : [listener];
 }
 
-async function boundSockets(protocol: DiagProtocol): Promise<BoundSocket[]> {
-  let socket: NetlinkSocket;
+async function boundSockets(protocol: DiagProtocol, open: () => NetlinkSocket): Promise<BoundSocket[]> {
   try {
-    socket = new NetlinkSocket('sock-diag');
-  } catch (error) {
-    if (isWithoutDiag(error)) return socketTables(protocol);
-    throw refused(`list ${protocol} sockets`, error);
-  }
-  try {
+    const socket = open();
     const sockets: BoundSocket[] = [];
     for (const family of FAMILIES) {
       sockets.push(...(await socket.dump(dumpBoundSockets(family, protocol))).map(parseBoundSocket));
@@ -49,8 +43,6 @@ async function boundSockets(protocol: DiagProtocol): Promise<BoundSocket[]> {
   } catch (error) {
     if (isWithoutDiag(error)) return socketTables(protocol);
     throw refused(`list ${protocol} sockets`, error);
-  } finally {
-    await socket.close();
   }
 }
 

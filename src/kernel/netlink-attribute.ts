@@ -38,6 +38,12 @@ export function u8Attribute(type: number, value: number): Buffer {
   return attribute(type, Buffer.of(value));
 }
 
+export function u16Attribute(type: number, value: number): Buffer {
+  const payload = Buffer.allocUnsafe(2);
+  payload.writeUInt16LE(value, 0);
+  return attribute(type, payload);
+}
+
 export function u32Attribute(type: number, value: number): Buffer {
   const payload = Buffer.allocUnsafe(4);
   payload.writeUInt32LE(value >>> 0, 0);
@@ -71,6 +77,11 @@ export function textOf(attributes: Attributes, type: number): string | undefined
 export function u8Of(attributes: Attributes, type: number): number | undefined {
   const payload = attributes.get(type);
   return payload === undefined || payload.length < 1 ? undefined : payload.readUInt8(0);
+}
+
+export function u16Of(attributes: Attributes, type: number): number | undefined {
+  const payload = attributes.get(type);
+  return payload === undefined || payload.length < 2 ? undefined : payload.readUInt16LE(0);
 }
 
 export function u32Of(attributes: Attributes, type: number): number | undefined {

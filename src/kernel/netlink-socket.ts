@@ -23,8 +23,11 @@ export type NetlinkProtocol = 'route' | 'sock-diag' | 'netfilter';
 const PROTOCOL_NUMBERS: Readonly<Record<NetlinkProtocol, number>> = { route: 0, 'sock-diag': 4, netfilter: 12 };
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
-/** The answers to one datagram must fit the receive buffer, or the kernel drops them: a link is some 2 KB, as the kernel counts 8. */
-const REQUESTS_A_DATAGRAM = 32;
+/**
+ * Requests on their way at one time, whoever sent them: their answers must fit the receive buffer, or the kernel drops them and
+ * the socket fails. A link is some 2 KB, as the kernel counts 8.
+ */
+const MOST_UNDER_WAY = 32;
 const RECEIVE_BUFFER_BYTES = 1 << 20;
 const SEND_BUFFER_BYTES = 1 << 18;
 /** The kernel answers while we send; a missing answer is a lost one, never a slow one. */
@@ -49,6 +52,11 @@ export class NetlinkSocket {
   readonly #raw: RawSocket;
   /** Sequence number → whose request it is, and its place in the exchange. */
   readonly #waiting = new Map<number, { readonly exchange: Exchange; readonly index: number }>();
+  /** Those who wait until there is room for their requests, first come, first served. */
+  readonly #queue: { readonly size: number; readonly enter: () => void; readonly fail: (error: unknown) => void }[] =
+    [];
+  #underWay = 0;
+  #broken = false;
   #sequence = 0;
   /** The kernel runs one dump a socket at a time. */
   #lastDump: Promise<unknown> = Promise.resolve();
@@ -62,15 +70,21 @@ export class NetlinkSocket {
       if (port === 0) this.#receive(datagram);
     });
     this.#raw.on('error', (error) => {
+      this.#broken = true;
       this.#failAll(error);
     });
+  }
+
+  /** The system refused to go on with it: whoever keeps sockets opens another. */
+  get isBroken(): boolean {
+    return this.#broken;
   }
 
   /** Sends the requests in order and waits for all outcomes. A refused request does not stop those behind it. */
   async batch(requests: readonly NetlinkRequest[]): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
-    for (let at = 0; at < requests.length; at += REQUESTS_A_DATAGRAM) {
-      const { replies, refusals } = await this.#exchange(requests.slice(at, at + REQUESTS_A_DATAGRAM));
+    for (let at = 0; at < requests.length; at += MOST_UNDER_WAY) {
+      const { replies, refusals } = await this.#exchange(requests.slice(at, at + MOST_UNDER_WAY));
       replies.forEach((messages, index) => outcomes.push({ replies: messages, refusal: refusals[index] }));
     }
     return outcomes;
@@ -96,6 +110,30 @@ export class NetlinkSocket {
   }
 
   async #exchange(requests: readonly NetlinkRequest[]): Promise<Exchange> {
+    const size = requests.length;
+    if (this.#queue.length === 0 && this.#hasRoom(size)) this.#underWay += size;
+    else await new Promise<void>((enter, fail) => this.#queue.push({ size, enter, fail }));
+    try {
+      return await this.#send(requests);
+    } finally {
+      this.#underWay -= size;
+      this.#admit();
+    }
+  }
+
+  #hasRoom(size: number): boolean {
+    return this.#underWay === 0 || this.#underWay + size <= MOST_UNDER_WAY;
+  }
+
+  #admit(): void {
+    for (let [next] = this.#queue; next !== undefined && this.#hasRoom(next.size); [next] = this.#queue) {
+      this.#queue.shift();
+      this.#underWay += next.size;
+      next.enter();
+    }
+  }
+
+  async #send(requests: readonly NetlinkRequest[]): Promise<Exchange> {
     if (this.#waiting.size === 0) this.#raw.ref();
     const sequences = requests.map(() => (this.#sequence = (this.#sequence % 0xffffffff) + 1));
     let timer: NodeJS.Timeout | undefined;
@@ -144,6 +182,7 @@ export class NetlinkSocket {
 
   #failAll(error: Error): void {
     for (const { exchange } of this.#waiting.values()) exchange.fail(error);
+    for (const { fail } of this.#queue.splice(0)) fail(error);
   }
 
   /** Ends the socket and whatever still waits on it. */

@@ -150,6 +150,12 @@ export function netnsAt(target: string): Netns | undefined {
   }
 }
 
+/** Whether this process lives in the namespace. */
+export function isHost(netns: Netns): boolean {
+  const { dev, ino } = statSync(CURRENT);
+  return ino === netns.inode && dev === netns.device;
+}
+
 /** Whether some process lives in the namespace. Processes that we may not look into are left out. */
 export function netnsInUse(netns: Pick<Netns, 'device' | 'inode' | 'cookie'>): boolean {
   return readdirSync('/proc').some((entry) => {

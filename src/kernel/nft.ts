@@ -9,7 +9,10 @@ import { openNftProgram } from './nft-program.ts';
 /** One object of libnftables-json(5): `{ "table": { … } }`, `{ "chain": { … } }` … */
 export type NftObject = Readonly<Record<string, unknown>>;
 
-/** How much a listing tells: `terse` leaves out the elements of sets and maps, and does not ask the kernel for them. */
+/**
+ * How much a listing tells: `terse` leaves out the elements of sets and maps. nft 1.0.6 asks the kernel for them all the same,
+ * except for `list ruleset` and `list chains`.
+ */
 export type NftDetail = 'all' | 'terse';
 
 export interface Nft {

@@ -10,13 +10,13 @@ import { observeIntents, orphanElements } from '../firewall/nftables/drift.ts';
 import { parseElement, type Element } from '../firewall/nftables/element.ts';
 import { frameFaults } from '../firewall/nftables/frame-faults.ts';
 import { parseTable, type ListedTable } from '../firewall/nftables/listing.ts';
-import { SETS, TABLE, type SetName } from '../firewall/nftables/table.ts';
+import { SETS, TABLE, TABLE_NAME, type SetName } from '../firewall/nftables/table.ts';
 import { additions, completion, dismantling, isInUse, removals, withdrawal } from '../firewall/nftables/transaction.ts';
 import { TsnetError } from '../model/error.ts';
 import type { FirewallResource } from '../plan/resource.ts';
 import { holding } from './file-lock.ts';
 import type { FirewallExecutor } from './firewall-executor.ts';
-import { openNft, type Nft, type NftDetail } from './nft.ts';
+import { openNft, type Nft, type NftObject } from './nft.ts';
 
 export interface NftablesOptions {
   /** Folder of the lock; a tmpfs that a reboot empties. */
@@ -31,20 +31,33 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
   const lockFile = path.join(execRoot, 'firewall.lock');
   const alone = (work: (lock: number) => Promise<void>): Promise<void> => holding(lockFile, 'exclusive', work);
 
-  /** Undefined where there is no such table. */
-  const read = async (detail: NftDetail): Promise<ListedTable | undefined> => {
+  /** The table with its elements; undefined where there is none. */
+  const read = async (): Promise<ListedTable | undefined> => {
     try {
-      return parseTable(await nft.list(`list table ${TABLE}`, detail));
+      return parseTable(await nft.list(`list table ${TABLE}`));
     } catch (error) {
       if (await tableExists(nft)) throw refusal('read the firewall rules', error);
       return undefined;
     }
   };
 
+  /**
+   * What a listing of all inet tables says of ours; undefined where it has nothing of it. Unlike `list table`, such a listing can
+   * leave the elements in the kernel.
+   */
+  const look = async (command: 'list ruleset inet' | 'list chains inet'): Promise<ListedTable | undefined> => {
+    try {
+      const ours = (await nft.list(command, 'terse')).filter((object) => isOurs(object));
+      return ours.length === 0 ? undefined : parseTable(ours);
+    } catch (error) {
+      throw refusal('read the firewall rules', error);
+    }
+  };
+
   /** Reads, decides, writes; `decide` is pure. */
   const mend = async (lock: number, decide: (table: ListedTable | undefined) => string): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
-      const commands = decide(await read('all'));
+      const commands = decide(await read());
       if (commands === '') return;
       const complaint = await nft.apply(commands, lock);
       if (complaint === undefined) return;
@@ -55,7 +68,7 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
   /** Ports come to a network that stands: that its chains are whole is asked only when it comes up. */
   const isFramed = async (intents: readonly FirewallResource[]): Promise<boolean> => {
     if (intents.every(({ kind }) => kind === 'publish')) return true;
-    const table = await read('terse');
+    const table = await look('list ruleset inet');
     return table !== undefined && frameFaults(table).length === 0;
   };
 
@@ -79,11 +92,11 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
           }),
 
     async observe(intents) {
-      return intents.length === 0 ? [] : observeIntents(intents, await read('all'));
+      return intents.length === 0 ? [] : observeIntents(intents, await read());
     },
 
     async orphans(intents) {
-      return orphanElements(intents, await read('all'));
+      return orphanElements(intents, await read());
     },
 
     sweep: (orphans) => {
@@ -98,10 +111,15 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
     dismantle: () => alone((lock) => mend(lock, dismantling)),
 
     async remains() {
-      const table = nft.isInstalled() ? await read('terse') : undefined;
+      const table = nft.isInstalled() ? await look('list chains inet') : undefined;
       return table !== undefined && isInUse(table);
     },
   };
+}
+
+/** Whether a set, map, chain or rule is one of our table's. */
+function isOurs(object: NftObject): boolean {
+  return Object.values(object).some((what) => (what as { readonly table?: unknown }).table === TABLE_NAME);
 }
 
 async function tableExists(nft: Nft): Promise<boolean> {

@@ -21,7 +21,7 @@ import {
   type WantedRoute,
 } from './route-message.ts';
 import { readRoutes } from './route-table.ts';
-import type { Scene } from './scene.ts';
+import { connectedKey, type Scene } from './scene.ts';
 import { take, tryAll, type Step } from './steps.ts';
 
 export const routeExecutor: Executor<'route'> = {
@@ -67,29 +67,40 @@ export const routeExecutor: Executor<'route'> = {
 };
 
 async function ensureIn(place: Place, routes: readonly RouteResource[], scene: Scene): Promise<void> {
-  const socket = await scene.socket(place);
   const indices = await scene.linkIndices(
     place,
     routes.map(({ link }) => link),
   );
-  const wanted = routes.map((route) => {
-    const index = indices.get(route.link);
-    if (index === undefined) throw new TsnetError('KERNEL', `cannot add ${words(route, scene)}: there is no such link`);
-    return wantedRoute(route, index);
-  });
-  const outcomes = await socket.batch(wanted.map(addRoute));
-  for (const [position, { refusal }] of outcomes.entries()) {
-    const [resource, route] = [routes[position], wanted[position]];
-    if (refusal === undefined || resource === undefined || route === undefined) continue;
-    if (refusal.code !== 'EEXIST') throw refused(`add ${words(resource, scene)}`, refusal);
-    await settle(resource, route, socket, scene);
+  for (const resource of routes) {
+    const attempt = `add ${words(resource, scene)}`;
+    const index = indices.get(resource.link);
+    if (index === undefined) throw new TsnetError('KERNEL', `cannot ${attempt}: there is no such link`);
+    const route = wantedRoute(resource, index);
+    const onRefusal: Step['onRefusal'] = async (refusal) => {
+      if (refusal.code === 'EINVAL' && resource.source !== undefined) throw sourceGone(resource, scene);
+      if (refusal.code !== 'EEXIST') throw refused(attempt, refusal);
+      if (isConnected(resource, scene)) return 'fine';
+      return settle(resource, route, await scene.socket(place), scene);
+    };
+    scene.post(place, [{ attempt, request: addRoute(route), onRefusal }]);
   }
 }
 
+/** Whether the kernel has just made this route itself, with an address that was added a moment ago. */
+function isConnected({ place, link, destination, via, table, source }: RouteResource, scene: Scene): boolean {
+  const isPlain = via === undefined && table === undefined && source === undefined;
+  return isPlain && scene.connected.has(connectedKey(place, link, destination));
+}
+
 /** A route of the same destination, table and metric is there: ours, right, or in the way. */
-async function settle(resource: RouteResource, route: WantedRoute, socket: NetlinkSocket, scene: Scene): Promise<void> {
+async function settle(
+  resource: RouteResource,
+  route: WantedRoute,
+  socket: NetlinkSocket,
+  scene: Scene,
+): Promise<'fine' | 'mended'> {
   const rivals = rivalsOf(route, await readRoutes(socket, route.family, route.table));
-  if (rivals.some((rival) => isSame(rival, route))) return;
+  if (rivals.some((rival) => isSame(rival, route))) return 'fine';
   const foreign = rivals.find(({ protocol }) => protocol !== ROUTE_PROTOCOL);
   if (foreign !== undefined) {
     throw new TsnetError(
@@ -98,11 +109,20 @@ async function settle(resource: RouteResource, route: WantedRoute, socket: Netli
     );
   }
   await take(socket, [{ attempt: `replace ${words(resource, scene)}`, request: replaceRoute(route) }]);
+  return 'mended';
+}
+
+/** The kernel takes no source address that is not its own. */
+function sourceGone(route: RouteResource, scene: Scene): TsnetError {
+  return new TsnetError(
+    'CONFLICT',
+    `cannot add ${words(route, scene)}: ${route.source ?? ''} is no address of ${scene.describe(route.place)} any more; give it back, or make the network anew`,
+  );
 }
 
 function wantedRoute(route: RouteResource, link: number): WantedRoute {
-  const { family, destination, via, table = RT_TABLE_MAIN } = route;
-  return { family, destination, via, table, link };
+  const { family, destination, via, table = RT_TABLE_MAIN, source } = route;
+  return { family, destination, via, table, link, ...(source === undefined ? {} : { source }) };
 }
 
 /** Routes that the kernel would not let ours stand beside. */
@@ -111,7 +131,8 @@ function rivalsOf(route: WantedRoute, table: readonly Route[]): Route[] {
 }
 
 function isSame(held: Route, wanted: WantedRoute): boolean {
-  return held.unicast && held.link === wanted.link && held.via === wanted.via;
+  const from = wanted.source === undefined || held.source === wanted.source;
+  return held.unicast && held.link === wanted.link && held.via === wanted.via && from;
 }
 
 function compare(resource: RouteResource, link: number | undefined, table: readonly Route[]): Observation {

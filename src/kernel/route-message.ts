@@ -15,6 +15,7 @@ const RTA_DST = 1;
 const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
+const RTA_PREFSRC = 7;
 const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
 const RTN_UNICAST = 1;
@@ -39,6 +40,7 @@ export interface Route {
   /** Index of the link, of the first one of a multipath route; 0 if it has none. */
   readonly link: number;
   readonly via: string | undefined;
+  readonly source: string | undefined;
 }
 
 /** A route of ours. */
@@ -48,6 +50,7 @@ export interface WantedRoute {
   readonly table: number;
   readonly link: number;
   readonly via: string | undefined;
+  readonly source?: string;
 }
 
 /** The metric of a route of ours: that of the route which the kernel adds with an address, so that there is one of them. */
@@ -94,6 +97,7 @@ function routePayload(route: WantedRoute, scope: number): Buffer {
     head,
     ...(destination.length === 0 ? [] : [attribute(RTA_DST, destination.bytes)]),
     ...(route.via === undefined ? [] : [attribute(RTA_GATEWAY, addressBytes(route.via))]),
+    ...(route.source === undefined ? [] : [attribute(RTA_PREFSRC, addressBytes(route.source))]),
     u32Attribute(RTA_OIF, route.link),
     u32Attribute(RTA_TABLE, route.table),
     ...(route.family === 4 ? [] : [u32Attribute(RTA_PRIORITY, metricOf(route))]),
@@ -105,6 +109,7 @@ export function parseRoute(payload: Buffer): Route {
   const family: Family = payload.readUInt8(0) === addressFamily(4) ? 4 : 6;
   const destination = attributes.get(RTA_DST) ?? Buffer.alloc(family === 4 ? 4 : 16);
   const gateway = attributes.get(RTA_GATEWAY);
+  const source = attributes.get(RTA_PREFSRC);
   return {
     family,
     destination: `${addressText(destination)}/${payload.readUInt8(1)}`,
@@ -114,6 +119,7 @@ export function parseRoute(payload: Buffer): Route {
     metric: u32Of(attributes, RTA_PRIORITY) ?? 0,
     link: u32Of(attributes, RTA_OIF) ?? firstHopLink(attributes.get(RTA_MULTIPATH)),
     via: gateway === undefined ? undefined : addressText(gateway),
+    source: source === undefined ? undefined : addressText(source),
   };
 }
 

@@ -8,15 +8,14 @@ import { byPlace, type Executor } from './executor.ts';
 import { observePlaces } from './observe-places.ts';
 import { addRule, deleteRule, dumpRules, parseRule, type WantedRule } from './rule-message.ts';
 import type { Scene } from './scene.ts';
-import { tryAll } from './steps.ts';
+import { accepting, tryAll } from './steps.ts';
 
 export const ruleExecutor: Executor<'rule'> = {
-  async ensure(resources, scene) {
-    for (const [place, rules] of byPlace(resources)) {
-      const steps = rules.map((rule) => ({ attempt: `add ${words(rule, scene)}`, request: addRule(rule) }));
-      const [failure] = await tryAll(await scene.socket(place), steps, ['EEXIST']);
-      if (failure !== undefined) throw failure;
+  ensure(resources, scene) {
+    for (const rule of resources) {
+      scene.post(rule.place, [accepting('EEXIST', { attempt: `add ${words(rule, scene)}`, request: addRule(rule) })]);
     }
+    return Promise.resolve();
   },
 
   async remove(resources, scene) {

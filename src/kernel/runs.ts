@@ -1,5 +1,8 @@
 /**
- * Runs: neighbours of one kind in a plan, so that their messages travel together.
+ * Runs: resources of one kind in a plan, so that their messages travel together.
+ *
+ * The plan of a container on three networks names kind after kind three times over. What does not depend on each other may
+ * change places: so the three pairs are made in one exchange.
  */
 import type { TsnetError } from '../model/error.ts';
 import type { Observation } from '../plan/kernel.ts';
@@ -13,14 +16,81 @@ export interface Run<K extends LinkKind = LinkKind> {
   readonly resources: readonly LinkResourceOf<K>[];
 }
 
+/**
+ * The runs of a plan. A resource joins the earliest run of its kind that is not before anything which touches the same
+ * things as it does; so what depends on each other keeps the plan's order.
+ */
 export function runsOf(resources: readonly LinkResource[]): Run[] {
-  const runs: { kind: LinkKind; resources: LinkResource[] }[] = [];
+  const runs: { readonly kind: LinkKind; readonly resources: LinkResource[] }[] = [];
+  /** Subject → the latest run that touches it. */
+  const latest = new Map<string, number>();
   for (const resource of resources) {
-    const last = runs.at(-1);
-    if (last?.kind === resource.kind) last.resources.push(resource);
-    else runs.push({ kind: resource.kind, resources: [resource] });
+    const subjects = subjectsOf(resource);
+    const earliest = Math.max(0, ...subjects.map((subject) => latest.get(subject) ?? 0));
+    const found = runs.findIndex(({ kind }, index) => index >= earliest && kind === resource.kind);
+    const at = found === -1 ? runs.length : found;
+    const run = (runs[at] ??= { kind: resource.kind, resources: [] });
+    run.resources.push(resource);
+    for (const subject of subjects) latest.set(subject, at);
   }
   return runs;
+}
+
+/** The link that a parameter belongs to; `all` and `default` belong to none. */
+const PARAMETER_OF_LINK = /^net\/ipv[46]\/(?:conf|neigh)\/(?!(?:all|default)\/)([^/]+)\//;
+
+/** What a resource makes, changes or needs: links, addresses that packets leave with, routing tables that a rule leads to. */
+function subjectsOf(resource: LinkResource): string[] {
+  switch (resource.kind) {
+    case 'bridge':
+    case 'dummy':
+      return [subject('host', resource.name)];
+    case 'vlan':
+      return [subject('host', resource.name), subject('host', resource.parent)];
+    case 'macvlan':
+    case 'ipvlan':
+      return [subject(resource.place, resource.name), subject('host', resource.parent)];
+    case 'veth': {
+      const { sandbox, host, peer, master } = resource;
+      const ends = [subject('host', host), subject({ sandbox }, peer)];
+      return master === undefined ? ends : [...ends, subject('host', master)];
+    }
+    case 'plugin-network':
+      return [subject('host', `plugin/${resource.networkId}`)];
+    case 'plugin-endpoint':
+      return [subject('host', `plugin/${resource.networkId}`), subject({ sandbox: resource.sandbox }, resource.link)];
+    case 'link-up':
+    case 'neighbour':
+      return [subject(resource.place, resource.link)];
+    case 'address': {
+      const { place, link, address } = resource;
+      return [subject(place, link), addressSubject(place, address.slice(0, address.indexOf('/')))];
+    }
+    case 'route': {
+      const { place, link, table, source } = resource;
+      return [
+        subject(place, link),
+        ...(table === undefined ? [] : [tableSubject(place, table)]),
+        ...(source === undefined ? [] : [addressSubject(place, source)]),
+      ];
+    }
+    case 'rule':
+      return [tableSubject(resource.place, resource.table)];
+    case 'sysctl':
+      return [subject(resource.place, PARAMETER_OF_LINK.exec(resource.key)?.[1] ?? resource.key)];
+  }
+}
+
+function subject(place: Place, name: string): string {
+  return `${place === 'host' ? '' : place.sandbox}/${name}`;
+}
+
+function addressSubject(place: Place, address: string): string {
+  return subject(place, `address/${address}`);
+}
+
+function tableSubject(place: Place, table: number): string {
+  return subject(place, `table/${table}`);
 }
 
 export function ensureRun<K extends LinkKind>(executors: Executors, run: Run<K>, scene: Scene): Promise<void> {
@@ -48,18 +118,20 @@ function executorOf<K extends LinkKind>(executors: Executors, run: Run<K>): Exec
 }
 
 /**
- * A plan without the addresses and routes of veth peers that it names itself: they go with the link, so that removing an
- * endpoint does not even enter its namespace.
+ * A plan without the addresses, routes and neighbours of veth peers, macvlan and ipvlan links that it names itself: they go with
+ * the link, so that removing an endpoint on a bridge does not even enter its namespace.
  */
 export function withoutWhatGoesWithItsLink(resources: readonly LinkResource[]): LinkResource[] {
-  const key = (place: Place, link: string): string => `${place === 'host' ? '' : place.sandbox}/${link}`;
   const leaving = new Set(
-    resources.flatMap((resource) =>
-      resource.kind === 'veth' ? [key({ sandbox: resource.sandbox }, resource.peer)] : [],
-    ),
+    resources.flatMap((resource) => {
+      if (resource.kind === 'veth') return [subject({ sandbox: resource.sandbox }, resource.peer)];
+      if (resource.kind === 'plugin-endpoint') return [subject({ sandbox: resource.sandbox }, resource.link)];
+      return resource.kind === 'macvlan' || resource.kind === 'ipvlan' ? [subject(resource.place, resource.name)] : [];
+    }),
   );
   return resources.filter(
     (resource) =>
-      (resource.kind !== 'address' && resource.kind !== 'route') || !leaving.has(key(resource.place, resource.link)),
+      (resource.kind !== 'address' && resource.kind !== 'route' && resource.kind !== 'neighbour') ||
+      !leaving.has(subject(resource.place, resource.link)),
   );
 }

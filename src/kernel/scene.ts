@@ -1,46 +1,72 @@
 /**
  * Where one call to the kernel layer takes place: the host's socket, sockets and files of the sandboxes, what was seen on
  * the way. It lives as long as the call and closes what it opened.
+ *
+ * Requests whose answer nobody needs in order to go on are not sent one executor after another: they are posted, and travel
+ * together, all of a namespace in one exchange, the namespaces side by side.
  */
-import { closeSync } from 'node:fs';
 import { TsnetError } from '../model/error.ts';
 import type { Netns } from '../model/records.ts';
 import type { Namespaces } from '../plan/kernel.ts';
 import type { Place } from '../plan/resource.ts';
 import { refused } from './kernel-refusal.ts';
 import { getLink, parseLink, type Link } from './link-message.ts';
-import { inNetns, openNetns } from './netns.ts';
-import { NetlinkSocket, type Outcome } from './netlink-socket.ts';
+import { inNetns } from './netns.ts';
+import type { NetlinkSocket, Outcome } from './netlink-socket.ts';
+import type { OpenSandbox, OpenSandboxes } from './open-sandboxes.ts';
+import { take, type Step } from './steps.ts';
 
 /** A look at every container of a host must not need a descriptor for each: the sandbox longest open goes first. */
 const MOST_OPEN_SANDBOXES = 64;
-
-interface OpenSandbox {
-  readonly fd: number;
-  socket: NetlinkSocket | undefined;
-}
+/** Namespaces that posted requests go to at the same time: fewer than are kept open. */
+const PLACES_AT_ONCE = 32;
 
 export class Scene {
   /** The host's socket; it outlives the scene. */
   readonly host: NetlinkSocket;
+  /** Subnets whose route the kernel makes with an address that is being added (`connectedKey`). */
+  readonly connected = new Set<string>();
   readonly #namespaces: Namespaces;
+  readonly #sandboxes: OpenSandboxes;
+  /** The one used last is the last. */
   readonly #open = new Map<string, OpenSandbox>();
+  readonly #posted = new Map<string, { readonly place: Place; readonly steps: Step[] }>();
   readonly #indices = new Map<string, number>();
   readonly #snapshots = new Map<string, unknown>();
 
-  constructor(host: NetlinkSocket, namespaces: Namespaces) {
+  constructor(host: NetlinkSocket, namespaces: Namespaces, sandboxes: OpenSandboxes) {
     this.host = host;
     this.#namespaces = namespaces;
+    this.#sandboxes = sandboxes;
   }
 
   /** The socket of a place. Throws TsnetError NOT_FOUND when the sandbox's namespace is gone. */
   async socket(place: Place): Promise<NetlinkSocket> {
     if (place === 'host') return this.host;
-    const sandbox = this.#enterable(place.sandbox);
-    sandbox.socket ??= inNetns(sandbox.fd, () => new NetlinkSocket('route'));
-    const { socket } = sandbox;
-    await this.#closeOldest();
+    const socket = this.#enterable(place.sandbox).socket();
+    await this.#leaveOldest();
     return socket;
+  }
+
+  /** Leaves steps to be taken in this order, together with all others in the place, by `settle`. */
+  post(place: Place, steps: readonly Step[]): void {
+    const key = indexKey(place, '');
+    const posted = this.#posted.get(key);
+    if (posted === undefined) this.#posted.set(key, { place, steps: [...steps] });
+    else posted.steps.push(...steps);
+  }
+
+  /** Takes all steps that were posted, the host's first; throws the first failure once nothing is on its way any more. */
+  async settle(): Promise<void> {
+    const places = [...this.#posted.values()].sort((a, b) => Number(b.place === 'host') - Number(a.place === 'host'));
+    this.#posted.clear();
+    for (let at = 0; at < places.length; at += PLACES_AT_ONCE) {
+      const done = await Promise.allSettled(
+        places.slice(at, at + PLACES_AT_ONCE).map(async ({ place, steps }) => take(await this.socket(place), steps)),
+      );
+      const failed = done.find((result) => result.status === 'rejected');
+      if (failed !== undefined) throw failed.reason;
+    }
   }
 
   /** The socket of a place; undefined when there is no such namespace any more. */
@@ -56,14 +82,19 @@ export class Scene {
   /** Does one synchronous thing inside a place. */
   async inside<T>(place: Place, act: () => T): Promise<T> {
     if (place === 'host') return act();
-    const done = inNetns(this.#enterable(place.sandbox).fd, act);
-    await this.#closeOldest();
+    const done = inNetns(this.#enterable(place.sandbox).file(), act);
+    await this.#leaveOldest();
     return done;
   }
 
   /** The open file of a sandbox's namespace; good until the scene goes on to other sandboxes. */
   namespaceFile(sandbox: string): number {
-    return this.#enterable(sandbox).fd;
+    return this.#enterable(sandbox).file();
+  }
+
+  /** Where the namespace of a sandbox is bound, or of what process it is. */
+  path(sandbox: string): string {
+    return this.#namespace(sandbox).path;
   }
 
   /** "the host", "/run/netns/web" */
@@ -95,7 +126,7 @@ export class Scene {
   }
 
   async close(): Promise<void> {
-    for (const sandbox of [...this.#open.keys()]) await this.#close(sandbox);
+    for (const sandbox of [...this.#open.keys()]) await this.#leave(sandbox);
   }
 
   #namespace(sandbox: string): Netns {
@@ -105,31 +136,33 @@ export class Scene {
   }
 
   #enterable(sandbox: string): OpenSandbox {
-    const known = this.#open.get(sandbox);
-    if (known !== undefined) return known;
-    const opened: OpenSandbox = { fd: openNetns(this.#namespace(sandbox)), socket: undefined };
-    this.#open.set(sandbox, opened);
-    return opened;
+    const open = this.#open.get(sandbox) ?? this.#sandboxes.enter(this.#namespace(sandbox));
+    this.#open.delete(sandbox);
+    this.#open.set(sandbox, open);
+    return open;
   }
 
-  async #closeOldest(): Promise<void> {
+  async #leaveOldest(): Promise<void> {
     for (const oldest of this.#open.keys()) {
       if (this.#open.size <= MOST_OPEN_SANDBOXES) return;
-      await this.#close(oldest);
+      await this.#leave(oldest);
     }
   }
 
-  async #close(sandbox: string): Promise<void> {
+  async #leave(sandbox: string): Promise<void> {
     const open = this.#open.get(sandbox);
-    if (open === undefined) return;
     this.#open.delete(sandbox);
-    closeSync(open.fd);
-    await open.socket?.close();
+    await open?.leave();
   }
 }
 
 function indexKey(place: Place, name: string): string {
   return `${place === 'host' ? '' : place.sandbox}/${name}`;
+}
+
+/** Names the route to the subnet of an address on a link. */
+export function connectedKey(place: Place, link: string, subnet: string): string {
+  return `${indexKey(place, link)} ${subnet}`;
 }
 
 /** Whether an error says that a sandbox's namespace is no more. */

@@ -1,8 +1,8 @@
 /**
  * Veth pairs: the host's end a port of the bridge, the peer born inside the sandbox with its final name, MAC and MTU.
  *
- * Three exchanges make a pair: create it; mark the host's end, make it a port and set its flags; bring up the peer, which
- * cannot be born up (ENOTCONN: the kernel joins the ends after their birth).
+ * Two exchanges make a pair: create it; then, posted to travel with what else is to be done, mark the host's end, make it a port
+ * and set its flags, and bring up the peer, which cannot be born up (ENOTCONN: the kernel joins the ends after their birth).
  */
 import { TsnetError } from '../model/error.ts';
 import type { Observation } from '../plan/kernel.ts';
@@ -22,7 +22,7 @@ import type { NetlinkRequest } from './netlink-message.ts';
 import { isOurs, macOfTag } from './ownership.ts';
 import { findLinks, isGone, linkIn, type Scene } from './scene.ts';
 import type { Outcome } from './netlink-socket.ts';
-import { take, tryAll, type Step } from './steps.ts';
+import { accepting, take, tryAll, type Step } from './steps.ts';
 import { hostDifferences, isPair, peerDifferences } from './veth-differences.ts';
 
 /** Each pair of a run needs the open file of its namespace: fewer than a scene keeps open. */
@@ -105,11 +105,10 @@ function mastersOf(veths: readonly VethResource[]): string[] {
 }
 
 async function ensurePairs(veths: readonly VethResource[], scene: Scene): Promise<void> {
-  const pairs = await create(veths, scene);
-  await ensureHostEnds(pairs, scene);
   const broken: Pair[] = [];
-  for (const pair of pairs) {
-    if (!(await ensurePeer(pair, scene))) broken.push(pair);
+  for (const pair of await create(veths, scene)) {
+    if (await ensurePeer(pair, scene)) scene.post('host', hostEnd(pair));
+    else broken.push(pair);
   }
   if (broken.length === 0) return;
   await take(
@@ -166,7 +165,7 @@ function pairIn(
   if (refusal !== undefined && refusal.code !== 'EEXIST') throw refused(attempt, refusal);
   const host = linkIn(looked, `look for veth ${veth.host}`);
   if (host === undefined) throw refusal === undefined ? vanished(attempt) : peerNameTaken(veth, scene);
-  if (!isOurs(host, ownMark(veth))) throw hostNameTaken(veth, host);
+  if (refusal !== undefined && !isOurs(host, ownMark(veth))) throw hostNameTaken(veth, host);
   return { veth, host, fresh: refusal === undefined };
 }
 
@@ -199,31 +198,32 @@ function hostNameTaken(veth: VethResource, link: Link): TsnetError {
 /** Brings up and mends the peer; false if the pair must be made anew because its peer is not where it should be. */
 async function ensurePeer({ veth, host, fresh }: Pair, scene: Scene): Promise<boolean> {
   const place: Place = { sandbox: veth.sandbox };
-  const socket = await scene.socket(place);
   const attempt = `set up ${veth.peer} in ${scene.describe(place)}`;
   if (fresh && host.lower !== undefined) {
     scene.remember(place, veth.peer, host.lower);
-    await take(socket, [{ attempt, request: setLink(host.lower, { up: true }) }]);
+    scene.post(place, [{ attempt, request: setLink(host.lower, { up: true }) }]);
     return true;
   }
   const [peer] = await findLinks(scene, place, [veth.peer]);
   if (peer === undefined || !isPair(host, peer)) return false;
-  if (peerDifferences(veth, host, peer).length === 0) return true;
-  await take(socket, [{ attempt, request: setLink(peer.index, { up: true, mtu: veth.mtu, mac: veth.mac }) }]);
+  if (peerDifferences(veth, host, peer).length > 0) {
+    scene.post(place, [{ attempt, request: setLink(peer.index, { up: true, mtu: veth.mtu, mac: veth.mac }) }]);
+  }
   return true;
 }
 
-/** Marks the host ends ours, makes them ports and brings them up. */
-async function ensureHostEnds(pairs: readonly Pair[], scene: Scene): Promise<void> {
-  const steps = pairs.flatMap(({ veth, host, master }): Step[] => {
-    if (hostDifferences(veth, host, master).length === 0) return [];
-    const attempt = `set up veth ${veth.host}`;
-    return [
-      ...(host.up || master === undefined ? [] : [{ attempt, request: withoutLinkLocal(host.index) }]),
-      { attempt, request: setLink(host.index, { up: true, mtu: veth.mtu, alias: veth.tag, master: master ?? 0 }) },
-      ...(master === undefined ? [] : [{ attempt, request: setBridgePort(host.index, veth) }]),
-    ];
-  });
-  const [failure] = await tryAll(scene.host, steps, ['EAFNOSUPPORT']);
-  if (failure !== undefined) throw failure;
+/** Marks the host's end ours, makes it a port and brings it up. */
+function hostEnd({ veth, host, master }: Pair): Step[] {
+  if (hostDifferences(veth, host, master).length === 0) return [];
+  const attempt = `set up veth ${veth.host}`;
+  const up = {
+    attempt,
+    request: setLink(host.index, { up: true, mtu: veth.mtu, alias: veth.tag, master: master ?? 0 }),
+  };
+  if (master === undefined) return [up];
+  return [
+    ...(host.up ? [] : [accepting('EAFNOSUPPORT', { attempt, request: withoutLinkLocal(host.index) })]),
+    up,
+    { attempt, request: setBridgePort(host.index, veth) },
+  ];
 }

@@ -33,8 +33,10 @@ export type ErrorCode =
   | 'FIREWALL'
   /** The ledger cannot be read or written. */
   | 'LEDGER'
-  /** A container runtime could not be asked. */
+  /** A container runtime, or a Docker plugin, could not be asked. */
   | 'RUNTIME'
+  /** A driver that others wrote, or a Docker plugin, failed or broke its contract. */
+  | 'DRIVER'
   /** A wait reached its bound. */
   | 'TIMEOUT'
   /** A bug of ours. */
@@ -65,6 +67,7 @@ export const ERROR_STATUS: Readonly<Record<ErrorCode, ErrorStatus>> = {
   FIREWALL: { exit: 1, http: 500, cni: 106 },
   LEDGER: { exit: 1, http: 503, cni: 5 },
   RUNTIME: { exit: 1, http: 503, cni: 107 },
+  DRIVER: { exit: 1, http: 500, cni: 108 },
   TIMEOUT: { exit: 1, http: 503, cni: 11 },
   INTERNAL: { exit: 1, http: 500, cni: 999 },
 };

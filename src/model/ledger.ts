@@ -18,8 +18,8 @@ export interface Leases {
   takenRunAt(address: bigint): TakenRun | undefined;
   /** The last address that was given dynamically. */
   readonly last: bigint | undefined;
-  /** Quarantined addresses of this network, the one waiting longest first. */
-  quarantined(): Iterable<{ readonly address: bigint; readonly untilMs: number }>;
+  /** Quarantined addresses of this network, and those that others had, the one waiting longest first. */
+  quarantined(): Iterable<{ readonly address: bigint; readonly untilMs: number; readonly foreign?: true }>;
 }
 
 /** A claim on host ports. */

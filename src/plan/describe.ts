@@ -7,12 +7,25 @@ export function describeResource(resource: Resource): string {
       return `bridge ${resource.name}${resource.adopted ? ' (not ours)' : ''}`;
     case 'veth':
       return `veth ${resource.host} ↔ ${resource.peer}${at({ sandbox: resource.sandbox })}${resource.master === undefined ? '' : ` master ${resource.master}`}`;
+    case 'macvlan':
+    case 'ipvlan':
+      return `${resource.kind} ${resource.name}${at(resource.place)} on ${resource.parent} mode ${resource.mode}`;
+    case 'vlan':
+      return `vlan ${resource.name} id ${resource.id} on ${resource.parent}`;
+    case 'dummy':
+      return `dummy ${resource.name}`;
+    case 'neighbour':
+      return `neighbour ${resource.address} at ${resource.mac} on ${resource.link}${at(resource.place)}`;
+    case 'plugin-network':
+      return `network ${resource.networkId.slice(0, 12)} in plugin ${resource.plugin}`;
+    case 'plugin-endpoint':
+      return `link ${resource.link} of plugin ${resource.plugin}${at({ sandbox: resource.sandbox })}`;
     case 'link-up':
       return `link ${resource.link} up${at(resource.place)}`;
     case 'address':
       return `address ${resource.address} on ${resource.link}${at(resource.place)}`;
     case 'route':
-      return `route ${resource.destination}${resource.via === undefined ? '' : ` via ${resource.via}`} dev ${resource.link}${resource.table === undefined ? '' : ` table ${resource.table}`}${at(resource.place)}`;
+      return `route ${resource.destination}${resource.via === undefined ? '' : ` via ${resource.via}`} dev ${resource.link}${resource.table === undefined ? '' : ` table ${resource.table}`}${resource.source === undefined ? '' : ` src ${resource.source}`}${at(resource.place)}`;
     case 'rule':
       return `rule from ${resource.from} lookup ${resource.table} priority ${resource.priority}${at(resource.place)}`;
     case 'sysctl':

@@ -11,6 +11,12 @@ import type { Endpoint, JsonObject, Network, Pool } from '../model/records.ts';
 import type { Facts } from './kernel.ts';
 import type { Plan } from './resource.ts';
 
+/** The number of this contract. It changes when a driver written for it could no longer work. */
+export const DRIVER_API = 1;
+
+/** Marks what `defineDriver` made, across copies of this module: a driver's package may bring its own. */
+export const MADE_BY_DEFINE_DRIVER: unique symbol = Symbol.for('tsnet.driver') as never;
+
 /** JSON Schema (draft-07 subset) of a driver's options: an object schema whose properties carry a `description`. */
 export type OptionsSchema = JsonObject;
 
@@ -39,6 +45,8 @@ export interface DriverDefaults {
 
 export interface ConfigureInput {
   readonly draft: NetworkDraft;
+  /** The networks that there are. */
+  readonly networks: readonly Network[];
   readonly facts: Facts;
   readonly defaults: DriverDefaults;
 }
@@ -54,16 +62,30 @@ export interface EndpointDefaults {
   readonly publishAddress: string;
   /** Why ports cannot be published on this network, where they cannot. */
   readonly refusesPorts?: string;
+  /** Why a MAC cannot be chosen, where containers have that of the parent link; it is not recorded then. */
+  readonly refusesMac?: string;
+  /** Link of the host on whose segment nobody may have an address before a container gets it. */
+  readonly probeLink?: string;
+  /** `link`: what leaves the subnet goes out of the interface without a next hop (ipvlan l3). */
+  readonly defaultRoute?: 'link';
+  /** What whoever creates the network should know of it. */
+  readonly caveat?: string;
 }
 
 export interface DriverDefinition<Settings> {
   readonly name: string;
-  readonly api: 1;
+  readonly api: typeof DRIVER_API;
   readonly scope: 'local' | 'global';
-  /** Whether its networks lease addresses. */
-  readonly ipam: 'pools' | 'none';
-  /** Why `connect` is refused, for drivers whose networks take no endpoints. */
-  readonly refusesEndpoints?: string;
+  /**
+   * Whether its networks lease addresses. `lan`: from subnets of a LAN whose gateway is a router out there: there is one only if it
+   * is given, and it is on no link of ours.
+   */
+  readonly ipam: 'pools' | 'lan' | 'none';
+  /**
+   * For drivers whose networks take no endpoints: why `connect` is refused, and how `run` runs on them, `alone` in a namespace
+   * of its own or in that of the host.
+   */
+  readonly refusesEndpoints?: { readonly reason: string; readonly runs: 'alone' | 'on-the-host' };
   /** Schema of `-o` values by our names. */
   readonly options: OptionsSchema;
   /** Docker's option names → ours: `{ "com.docker.network.bridge.name": "bridge.name" }`. */
@@ -82,6 +104,7 @@ export interface Driver extends Omit<
   DriverDefinition<JsonObject>,
   'endpointDefaults' | 'networkPlan' | 'endpointPlan'
 > {
+  readonly [MADE_BY_DEFINE_DRIVER]: true;
   readonly endpointDefaults: (network: Network) => EndpointDefaults;
   readonly networkPlan: (network: Network) => Plan;
   readonly endpointPlan: (network: Network, endpoint: Endpoint) => Plan;
@@ -97,6 +120,7 @@ export function defineDriver<Settings extends JsonObject>(
   const { parseSettings, endpointDefaults, networkPlan, endpointPlan, ...rest } = definition;
   return {
     ...rest,
+    [MADE_BY_DEFINE_DRIVER]: true,
     endpointDefaults: (network) => endpointDefaults(network, parseSettings(network.settings)),
     networkPlan: (network) => networkPlan(network, parseSettings(network.settings)),
     endpointPlan: (network, endpoint) => endpointPlan(network, parseSettings(network.settings), endpoint),

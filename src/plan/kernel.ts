@@ -4,7 +4,7 @@
  * All calls are idempotent. What exists and is right is left alone; what is gone counts as removed.
  */
 import type { Family, Netns, ProcessIdentity, Protocol } from '../model/records.ts';
-import type { Plan, Resource } from './resource.ts';
+import type { IsolateIntent, Plan, Resource } from './resource.ts';
 
 /** The namespaces of the sandboxes that a plan speaks of, by sandbox id. */
 export type Namespaces = ReadonlyMap<string, Netns>;
@@ -32,6 +32,10 @@ export interface HostLink {
   readonly mtu: number;
   readonly up: boolean;
   readonly alias?: string;
+  /** What it is if it is not Ethernet. */
+  readonly medium?: 'loopback' | 'other';
+  /** Name of the bridge or bond that it is a port of. */
+  readonly master?: string;
   /** "192.168.1.5/24" … */
   readonly addresses: readonly string[];
 }
@@ -95,6 +99,28 @@ export interface FirewallMisplacement {
   readonly leftover?: FirewallBackend;
 }
 
+/** Somebody else's firewall chain that drops what a network has forwarded. */
+export interface ForeignDrop {
+  readonly family: Family;
+  readonly bridge: string;
+  /** "table ip filter, chain FORWARD" */
+  readonly chain: string;
+  /** "policy drop", "ends with drop", "ends with reject" */
+  readonly why: string;
+  /** The command that lets the network pass. Our own rules still keep it apart. */
+  readonly remedy: string;
+}
+
+/** Who answers for an address. */
+export interface AddressHolder {
+  readonly mac: string;
+  /** Link of this host, where it is the host itself. */
+  readonly link?: string;
+}
+
+/** `recent`: what was seen within the last second will do. */
+export type LookAge = 'fresh' | 'recent';
+
 export interface Kernel {
   /** Makes the plan true, in order. Throws at the first failure and leaves what was made: undoing is the caller's `remove`. */
   ensure(plan: Plan, namespaces: Namespaces): Promise<void>;
@@ -115,8 +141,16 @@ export interface Kernel {
   /** Carries the firewall rules of `plan`, all there are, to the backend that daemon.json asks for, and removes the other's. */
   moveFirewall(plan: Plan): Promise<void>;
 
+  /** Chains of other people that drop packets of these networks. "Cannot tell" is left out; never rejects. */
+  foreignDrops(
+    networks: readonly Pick<IsolateIntent, 'family' | 'bridge' | 'subnet'>[],
+    age: LookAge,
+  ): Promise<ForeignDrop[]>;
+
   facts(): Promise<Facts>;
   sandboxFacts(netns: Netns): Promise<SandboxFacts>;
+  /** Whatever `work` asks about or does in this namespace is done through one file and one socket, opened when first needed. */
+  visit<T>(netns: Netns, work: () => Promise<T>): Promise<T>;
   /** Those of our tagged host links that exist: tag → link name. A veth whose host end is there proves that its namespace lives. */
   taggedLinks(): Promise<Map<string, string>>;
   listeners(protocols: readonly Protocol[]): Promise<Listener[]>;
@@ -125,6 +159,11 @@ export interface Kernel {
   /** First and last port of net.ipv4.ip_local_port_range of the host. */
   ephemeralPorts(): readonly [number, number];
   forgetFlows(filters: readonly FlowFilter[]): Promise<void>;
+  /**
+   * Those of `addresses` that somebody has already, on the segment of a link of the host or on the host itself. Takes some 300 ms
+   * when nobody has one; a link that carries nothing has nobody on it.
+   */
+  addressHolders(link: string, addresses: readonly string[]): Promise<ReadonlyMap<string, AddressHolder>>;
 
   /** Makes a namespace and binds it to `path`. */
   createNetns(path: string): Netns;
@@ -132,9 +171,13 @@ export interface Kernel {
   removeNetns(path: string): void;
   /** The namespace at a path now; undefined when the path is not there or is not a namespace. */
   netnsAt(path: string): Netns | undefined;
+  /** Whether it is the namespace of the host itself. */
+  isHost(netns: Netns): boolean;
   /** Whether some process still lives in the namespace (its /proc/PID/ns/net). */
   netnsInUse(netns: Pick<Netns, 'device' | 'inode' | 'cookie'>): boolean;
   processIdentity(pid: number): ProcessIdentity | undefined;
+  /** Inode of a process's mount namespace; undefined when it has ended. */
+  mountNamespace(pid: number): number | undefined;
   isAlive(process: ProcessIdentity): boolean;
   /** Ends all sockets. */
   close(): Promise<void>;

@@ -7,6 +7,7 @@
  * Who makes them true: one executor a kind, in `src/kernel/`.
  */
 import type { Family, Protocol } from '../model/records.ts';
+import type { PluginEndpointResource, PluginNetworkResource } from './plugin-resource.ts';
 
 /** Where a resource lives: the host's namespace, or the sandbox with this id. */
 export type Place = 'host' | { readonly sandbox: string };
@@ -45,6 +46,66 @@ export interface VethResource {
   readonly tag: string;
 }
 
+/**
+ * A macvlan link: a MAC of its own on the segment of `parent`, a link of the host. Born in its place with its final name, and
+ * down: brought up by a `link-up` behind its addresses, it announces them to the segment.
+ */
+export interface MacvlanResource {
+  readonly kind: 'macvlan';
+  readonly place: Place;
+  readonly name: string;
+  readonly parent: string;
+  /** Who hears whom on one parent: ip-link(8). */
+  readonly mode: 'bridge' | 'private' | 'vepa' | 'passthru';
+  /** Absent: the parent's (`passthru`). */
+  readonly mac?: string;
+  /** Absent: the parent's. */
+  readonly mtu?: number;
+  /** `tsnet:<endpoint id>`; on the host `tsnet:<network id>`. */
+  readonly tag: string;
+}
+
+/** An ipvlan link: the parent's MAC, addresses of its own; otherwise as macvlan. */
+export interface IpvlanResource {
+  readonly kind: 'ipvlan';
+  readonly place: Place;
+  readonly name: string;
+  readonly parent: string;
+  readonly mode: 'l2' | 'l3' | 'l3s';
+  /** `bridge`: links of one parent hear each other; `private`: they do not; `vepa`: by way of the switch. */
+  readonly flag: 'bridge' | 'private' | 'vepa';
+  readonly mtu?: number;
+  readonly tag: string;
+}
+
+/** A VLAN sub-interface of the host (802.1Q), born down. Networks that share it name it alike; it goes with the last of them. */
+export interface VlanResource {
+  readonly kind: 'vlan';
+  readonly name: string;
+  readonly parent: string;
+  /** 1…4094 */
+  readonly id: number;
+  /** `tsnet:vlan:<name>` */
+  readonly tag: string;
+}
+
+/** A link of the host that leads nowhere, born down: the parent of a network that has none. */
+export interface DummyResource {
+  readonly kind: 'dummy';
+  readonly name: string;
+  readonly tag: string;
+}
+
+/** Who has an address on a link's segment, for good (NUD_PERMANENT): nobody is asked, nobody is told. */
+export interface NeighbourResource {
+  readonly kind: 'neighbour';
+  readonly place: Place;
+  readonly link: string;
+  /** "192.168.22.200" */
+  readonly address: string;
+  readonly mac: string;
+}
+
 /** An existing link that must be up (`lo` of a sandbox). Removing it changes nothing. */
 export interface LinkUpResource {
   readonly kind: 'link-up';
@@ -73,6 +134,8 @@ export interface RouteResource {
   readonly via?: string;
   /** Routing table; absent: main. */
   readonly table?: number;
+  /** Address that packets of the host leave with (RTA_PREFSRC); absent: as the kernel finds. */
+  readonly source?: string;
 }
 
 /** A policy rule: packets from `from` look into `table`, so that replies leave by the network they came in by. */
@@ -165,7 +228,20 @@ export interface PublishIntent extends FirewallIntent {
 }
 
 export type LinkResource =
-  BridgeResource | VethResource | LinkUpResource | AddressResource | RouteResource | RuleResource | SysctlResource;
+  | BridgeResource
+  | VethResource
+  | MacvlanResource
+  | IpvlanResource
+  | VlanResource
+  | DummyResource
+  | PluginNetworkResource
+  | PluginEndpointResource
+  | LinkUpResource
+  | AddressResource
+  | NeighbourResource
+  | RouteResource
+  | RuleResource
+  | SysctlResource;
 
 export type FirewallResource =
   IsolateIntent | InternalIntent | IccIntent | MasqueradeIntent | HairpinIntent | PublishIntent;

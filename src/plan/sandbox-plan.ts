@@ -14,7 +14,8 @@ const FIRST_TABLE = 1000;
 
 interface Gateway {
   readonly endpoint: Endpoint;
-  readonly via: string;
+  /** Absent: out of the interface, without a next hop. */
+  readonly via: string | undefined;
   /** "172.18.0.2" */
   readonly address: string;
   readonly subnet: string | undefined;
@@ -25,8 +26,8 @@ function gateways(attached: readonly AttachedEndpoint[], family: Family): Gatewa
     .flatMap(({ endpoint, network }): Gateway[] =>
       endpoint.addresses
         .filter(({ address }) => address.includes(':') === (family === 6))
-        .flatMap(({ address, gateway }) =>
-          gateway === undefined
+        .flatMap(({ address, gateway, onLink }) =>
+          gateway === undefined && onLink !== true
             ? []
             : [
                 {
@@ -39,6 +40,10 @@ function gateways(attached: readonly AttachedEndpoint[], family: Family): Gatewa
         ),
     )
     .sort((a, b) => b.endpoint.gatewayPriority - a.endpoint.gatewayPriority || a.endpoint.ordinal - b.endpoint.ordinal);
+}
+
+function next({ via }: Gateway): { readonly via?: string } {
+  return via === undefined ? {} : { via };
 }
 
 export interface AttachedEndpoint {
@@ -61,15 +66,16 @@ export function sandboxPlan(
     return [
       ...(first === undefined
         ? []
-        : [{ kind: 'route', place, family, destination, link: first.endpoint.interfaceName, via: first.via } as const]),
-      ...others.flatMap(({ endpoint, via, address, subnet }): Resource[] => {
+        : [{ kind: 'route', place, family, destination, link: first.endpoint.interfaceName, ...next(first) } as const]),
+      ...others.flatMap((gateway): Resource[] => {
+        const { endpoint, address, subnet } = gateway;
         const table = FIRST_TABLE + endpoint.ordinal;
         const link = endpoint.interfaceName;
         return [
           ...(subnet === undefined
             ? []
             : [{ kind: 'route', place, family, destination: subnet, link, table } as const]),
-          { kind: 'route', place, family, destination, link, via, table },
+          { kind: 'route', place, family, destination, link, ...next(gateway), table },
           { kind: 'rule', place, family, from: `${address}/${family === 4 ? '32' : '128'}`, table, priority: table },
         ];
       }),

@@ -11,7 +11,6 @@ import {
   closeSync,
   constants,
   existsSync,
-  fstatSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -84,20 +83,21 @@ function makeLockFile(directory: string, lockFile: string, mostReaders: number):
 }
 
 /** Why LMDB would refuse the page, as its own error code. */
-function faultOf(page: Buffer, bytesRead: number): number | undefined {
+function faultOf(page: DataView, bytesRead: number): number | undefined {
   if (bytesRead < META_PAGE.bytes) return MDB.INVALID;
-  if ((page.readUInt16LE(META_PAGE.flags) & P_META) === 0) return MDB.INVALID;
-  if (page.readUInt32LE(META_PAGE.magic) !== MAGIC) return MDB.INVALID;
-  return (page.readUInt32LE(META_PAGE.version) & 0xffff) === DATA_VERSION ? undefined : MDB.VERSION_MISMATCH;
+  if ((page.getUint16(META_PAGE.flags, true) & P_META) === 0) return MDB.INVALID;
+  if (page.getUint32(META_PAGE.magic, true) !== MAGIC) return MDB.INVALID;
+  return (page.getUint32(META_PAGE.version, true) & 0xffff) === DATA_VERSION ? undefined : MDB.VERSION_MISMATCH;
 }
 
 function dataFault(file: number): number | undefined {
-  if (fstatSync(file).size === 0) return undefined;
-  const page = Buffer.alloc(META_PAGE.bytes);
-  const first = faultOf(page, readSync(file, page, 0, page.length, 0));
+  const page = new DataView(new ArrayBuffer(META_PAGE.bytes));
+  const bytesRead = readSync(file, page, 0, page.byteLength, 0);
+  if (bytesRead === 0) return undefined;
+  const first = faultOf(page, bytesRead);
   if (first !== undefined) return first;
-  const pageSize = page.readUInt32LE(META_PAGE.pageSize);
-  return faultOf(page, readSync(file, page, 0, page.length, pageSize));
+  const pageSize = page.getUint32(META_PAGE.pageSize, true);
+  return faultOf(page, readSync(file, page, 0, page.byteLength, pageSize));
 }
 
 function checkData(dataFile: string): void {
@@ -119,14 +119,17 @@ function checkData(dataFile: string): void {
  * @throws Error of node:fs, or DatabaseFault
  */
 export function prepareFiles(directory: string, mostReaders: number): void {
-  makeDirectory(path.dirname(directory), 0o755);
-  makeDirectory(directory, 0o700);
-  const lockFile = path.join(directory, 'lock.mdb');
-  const dataFile = path.join(directory, 'data.mdb');
+  const lockFile = `${directory}/lock.mdb`;
+  const dataFile = `${directory}/data.mdb`;
   // Never opened here: closing it would drop the record lock by which LMDB in this process says that it is in use (fcntl(2)),
   // and the next process would set up its mutex afresh.
-  if (existsSync(lockFile)) accessSync(lockFile, constants.R_OK | constants.W_OK);
-  else makeLockFile(directory, lockFile, mostReaders);
+  if (existsSync(lockFile)) {
+    accessSync(lockFile, constants.R_OK | constants.W_OK);
+  } else {
+    makeDirectory(path.dirname(directory), 0o755);
+    makeDirectory(directory, 0o700);
+    makeLockFile(directory, lockFile, mostReaders);
+  }
   if (existsSync(dataFile)) checkData(dataFile);
   else withDraft(directory, FIRST_BYTES, () => undefined);
 }

@@ -15,7 +15,6 @@
  *   the next one to open finds the dead reader's slot and frees it.
  */
 import { statSync } from 'node:fs';
-import path from 'node:path';
 import { ABORT, open, type RootDatabase } from 'lmdb';
 import { prepareFiles } from './environment-files.ts';
 import { endOf, type Entry, type KeyValues } from './key-values.ts';
@@ -71,7 +70,7 @@ function endWithoutClosing(): void {
 export function openEnvironment(directory: string, persistence: 'durable' | 'volatile'): Environment {
   try {
     prepareFiles(directory, MOST_READERS);
-    const identity = identityOf(statSync(path.join(directory, 'lock.mdb')));
+    const identity = identityOf(statSync(`${directory}/lock.mdb`));
     const known = opened.get(directory);
     if (known?.identity === identity) return known.environment;
     const environment = environmentOf(openDatabase(directory, persistence), directory);

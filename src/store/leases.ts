@@ -3,7 +3,8 @@
  *
  * Beside the holder of each address the maximal runs of held addresses are kept, start → end, so that "the next free one"
  * is one seek and one step at any number of leases. Holding an address may join the runs on its two sides, releasing it may
- * split one; either changes two keys at most. Quarantined addresses are held, and queue up by the end of their rest.
+ * split one; either changes two keys at most. Quarantined addresses are held, and queue up by the end of their rest;
+ * so are those that somebody on the LAN has.
  */
 import { parseAddress } from '../model/address.ts';
 import type { Leases, TakenRun } from '../model/ledger.ts';
@@ -58,9 +59,9 @@ export function holdAddress(
   const tables = leaseTables(networkId, family);
   const former = pairs.get(tables.lease(value)) as LeaseHolder | undefined;
   if (former === undefined) joinRuns(pairs, tables, value);
-  else if (former.kind === 'quarantine') pairs.remove(tables.rest(former.untilMs, value));
+  else if (former.kind !== 'endpoint') pairs.remove(tables.rest(former.untilMs, value));
   pairs.put(tables.lease(value), holder);
-  if (holder.kind === 'quarantine') pairs.put(tables.rest(holder.untilMs, value), holder.untilMs);
+  if (holder.kind !== 'endpoint') pairs.put(tables.rest(holder.untilMs, value), holder.untilMs);
   if (how === 'dynamic') pairs.put(tables.last, value.toString(16));
 }
 
@@ -71,7 +72,7 @@ export function releaseAddress(pairs: KeyValues, networkId: string, address: str
   const former = pairs.get(tables.lease(value)) as LeaseHolder | undefined;
   if (former === undefined) return;
   pairs.remove(tables.lease(value));
-  if (former.kind === 'quarantine') pairs.remove(tables.rest(former.untilMs, value));
+  if (former.kind !== 'endpoint') pairs.remove(tables.rest(former.untilMs, value));
   splitRun(pairs, tables, value);
 }
 
@@ -96,10 +97,15 @@ export function allLeases(pairs: KeyValues, networkId: string): Lease[] {
 }
 
 /** Walks the queue by one seek a step, so that what was found may be leased before the next one is asked for. */
-function* restingInOrder(pairs: KeyValues, tables: Tables): Generator<{ address: bigint; untilMs: number }> {
+function* restingInOrder(
+  pairs: KeyValues,
+  tables: Tables,
+): Generator<{ address: bigint; untilMs: number; foreign?: true }> {
   let entry = pairs.atOrAfter(tables.resting, tables.resting);
   while (entry !== undefined) {
-    yield { address: valueIn(entry.key), untilMs: entry.value as number };
+    const address = valueIn(entry.key);
+    const holder = pairs.get(tables.lease(address)) as LeaseHolder | undefined;
+    yield { address, untilMs: entry.value as number, ...(holder?.kind === 'foreign' ? { foreign: true } : {}) };
     // No key lies between this one and itself with the lowest character added.
     entry = pairs.atOrAfter(tables.resting, `${entry.key}!`);
   }

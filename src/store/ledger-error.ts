@@ -5,8 +5,6 @@ import { statfsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { TsnetError } from '../model/error.ts';
 
-const { EACCES, EPERM, EROFS, ENOSPC, EDQUOT, EIO, ENOMEM } = constants.errno;
-
 /** lmdb.h */
 export const MDB = {
   PAGE_NOTFOUND: -30797,
@@ -53,25 +51,38 @@ function codeOf(cause: unknown): number | undefined {
 const FULL = 'the disk is full; free some space and try again, nothing was changed';
 const DAMAGED = 'it is damaged; move it away and create the networks again, containers keep running meanwhile';
 
-const ADVICE: ReadonlyMap<number, string> = new Map([
-  [ENOSPC, FULL],
-  [EDQUOT, FULL],
-  [MDB.MAP_FULL, FULL],
-  [EROFS, 'the file system is read-only; remount it, or set data-root and exec-root elsewhere'],
-  [ENOMEM, 'out of memory'],
-  [EIO, 'the disk could not be written; see dmesg'],
-  [MDB.PANIC, 'the disk could not be written; see dmesg'],
-  [MDB.CORRUPTED, DAMAGED],
-  [MDB.INVALID, DAMAGED],
-  [MDB.PAGE_NOTFOUND, DAMAGED],
-  [MDB.VERSION_MISMATCH, 'another version of LMDB wrote it; use the tsnet that did'],
-  [MDB.READERS_FULL, 'too many processes are reading it'],
-]);
+/** Asked when something failed: the numbers come from node:os, which a start that goes well does not load. */
+function knownAdvice(code: number): string | undefined {
+  const { EROFS, ENOSPC, EDQUOT, EIO, ENOMEM } = constants.errno;
+  switch (code) {
+    case ENOSPC:
+    case EDQUOT:
+    case MDB.MAP_FULL:
+      return FULL;
+    case EROFS:
+      return 'the file system is read-only; remount it, or set data-root and exec-root elsewhere';
+    case ENOMEM:
+      return 'out of memory';
+    case EIO:
+    case MDB.PANIC:
+      return 'the disk could not be written; see dmesg';
+    case MDB.CORRUPTED:
+    case MDB.INVALID:
+    case MDB.PAGE_NOTFOUND:
+      return DAMAGED;
+    case MDB.VERSION_MISMATCH:
+      return 'another version of LMDB wrote it; use the tsnet that did';
+    case MDB.READERS_FULL:
+      return 'too many processes are reading it';
+    default:
+      return undefined;
+  }
+}
 
 function advice(code: number | undefined, path: string): string {
-  const known = code === undefined ? undefined : ADVICE.get(code);
+  const known = code === undefined ? undefined : knownAdvice(code);
   // LMDB has no word for a write that the disk took only half of.
-  if ((known === undefined || code === EIO || code === MDB.PANIC) && isFull(path)) return FULL;
+  if ((known === undefined || code === constants.errno.EIO || code === MDB.PANIC) && isFull(path)) return FULL;
   return known ?? 'unexpected answer of the database';
 }
 
@@ -84,6 +95,7 @@ function advice(code: number | undefined, path: string): string {
 export function ledgerError(act: string, path: string, cause: unknown): TsnetError {
   if (cause instanceof TsnetError) return cause;
   const code = codeOf(cause);
+  const { EACCES, EPERM } = constants.errno;
   if (code === EACCES || code === EPERM) {
     return new TsnetError(
       'PERMISSION',

@@ -37,7 +37,9 @@ export function recordBy<R extends { readonly id: string }>(
   table: RecordTable<R>,
   indexKey: string,
 ): R | undefined {
-  const id = Buffer.byteLength(indexKey) > LONGEST_KEY ? undefined : (pairs.get(indexKey) as string | undefined);
+  // A character has three bytes at most (UTF-16 counts those of four twice), so most keys need no counting.
+  const isTooLong = indexKey.length * 3 > LONGEST_KEY && Buffer.byteLength(indexKey) > LONGEST_KEY;
+  const id = isTooLong ? undefined : (pairs.get(indexKey) as string | undefined);
   return id === undefined ? undefined : getRecord(pairs, table, id);
 }
 
@@ -54,19 +56,29 @@ function keysOf<R extends { readonly id: string }>(table: RecordTable<R>, record
   return record === undefined ? [] : [...table.indexes(record), ...table.unique(record).map(({ key }) => key)];
 }
 
-/** @throws TsnetError CONFLICT when another record has what must be unique */
+/**
+ * Writes the record and the index keys that it newly has; those that it had before lead to it, or to a later record, already.
+ * @throws TsnetError CONFLICT when another record has what must be unique
+ */
 export function putRecord<R extends { readonly id: string }>(pairs: KeyValues, table: RecordTable<R>, record: R): void {
+  const { id } = record;
+  const had = keysOf(table, getRecord(pairs, table, id));
   for (const { key, what } of table.unique(record)) {
-    const holder = pairs.get(key) as string | undefined;
-    if (holder !== undefined && holder !== record.id) {
+    const holder = had.includes(key) ? id : (pairs.get(key) as string | undefined);
+    if (holder !== undefined && holder !== id) {
       throw new TsnetError('CONFLICT', `${table.name} ${what} is taken by ${table.name} ${holder.slice(0, 12)}`);
     }
   }
-  removeIndexes(pairs, table, record.id, keysOf(table, record));
-  for (const key of keysOf(table, record)) {
-    if (pairs.get(key) !== record.id) pairs.put(key, record.id);
+  const has = keysOf(table, record);
+  removeIndexes(
+    pairs,
+    id,
+    had.filter((key) => !has.includes(key)),
+  );
+  for (const key of has) {
+    if (!had.includes(key)) pairs.put(key, id);
   }
-  pairs.put(recordKey(table, record.id), record);
+  pairs.put(recordKey(table, id), record);
 }
 
 export function deleteRecord<R extends { readonly id: string }>(
@@ -74,18 +86,13 @@ export function deleteRecord<R extends { readonly id: string }>(
   table: RecordTable<R>,
   id: string,
 ): void {
-  removeIndexes(pairs, table, id, []);
+  removeIndexes(pairs, id, keysOf(table, getRecord(pairs, table, id)));
   pairs.remove(recordKey(table, id));
 }
 
-/** Removes the index keys that the stored record has and the new one has not, unless they lead to another by now. */
-function removeIndexes<R extends { readonly id: string }>(
-  pairs: KeyValues,
-  table: RecordTable<R>,
-  id: string,
-  kept: readonly string[],
-): void {
-  for (const key of keysOf(table, getRecord(pairs, table, id))) {
-    if (!kept.includes(key) && pairs.get(key) === id) pairs.remove(key);
+/** Removes index keys, unless they lead to another record by now. */
+function removeIndexes(pairs: KeyValues, id: string, keys: readonly string[]): void {
+  for (const key of keys) {
+    if (pairs.get(key) === id) pairs.remove(key);
   }
 }

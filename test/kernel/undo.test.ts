@@ -4,6 +4,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BUILT_IN_DRIVERS } from '../../drivers/index.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { givenDrivers } from '../../src/engine/drivers.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { makeEngine } from '../../src/engine/make-engine.ts';
 import { changeLock } from '../../src/kernel/file-lock.ts';
@@ -47,7 +48,7 @@ function engineOn(onKernel: Kernel, onLedger: Ledger): Engine {
     ledger: onLedger,
     kernel: onKernel,
     config,
-    drivers: BUILT_IN_DRIVERS,
+    drivers: givenDrivers(BUILT_IN_DRIVERS),
     lock: changeLock(`${dir}/run`),
     self,
     now: () => Date.now(),

@@ -58,9 +58,16 @@ function targetElements(intent: PublishIntent): Element[] {
   }));
 }
 
+/** A subnet as nft(8) lists it: one address of its own without a length. */
+function listed(subnet: string, family: Family): string {
+  const alone = family === 4 ? '/32' : '/128';
+  return subnet.endsWith(alone) ? subnet.slice(0, -alone.length) : subnet;
+}
+
 /** The elements of one intent. */
-export function elementsOf(intent: FirewallResource): Element[] {
-  const { family, bridge } = intent;
+export function elementsOf(resource: FirewallResource): Element[] {
+  const { family, bridge } = resource;
+  const intent = 'subnet' in resource ? { ...resource, subnet: listed(resource.subnet, family) } : resource;
   switch (intent.kind) {
     case 'isolate':
       return isolateElements(intent);

@@ -19,7 +19,9 @@
  * first. Their most telling part comes first: the kernel goes part by part over the elements that still match, and with the
  * protocol in front a look-up at 10,000 ranges took ten times as long.
  */
-export const TABLE = 'inet tsnet';
+export const TABLE_NAME = 'tsnet';
+/** As nft(8) is told. */
+export const TABLE = `inet ${TABLE_NAME}` as const;
 
 /** The administrator's chain. */
 export const USER_CHAIN = 'tsnet-user';

@@ -23,6 +23,7 @@ function input(
       predefined: false,
       ...change,
     },
+    networks: [],
     facts: { links, routes: [] },
     defaults: {
       ipForward: true,

@@ -216,6 +216,16 @@ describe('the next address', () => {
 describe('a quarantined address', () => {
   const pool: Pool = { subnet: '10.0.0.0/29', gateway: '10.0.0.1', aux: {} };
 
+  test('never comes early where somebody on the LAN had it', () => {
+    const leases = new NaiveLeases();
+    const pool: Pool = { subnet: '10.0.0.0/30', aux: {} };
+    for (const address of ['10.0.0.1', '10.0.0.2']) leases.give(parseAddress(address).value);
+    leases.rest(parseAddress('10.0.0.1').value, 2000);
+    leases.resting[0] = { address: parseAddress('10.0.0.1').value, untilMs: 2000, foreign: true };
+    expect(codeOf(() => choose(pool, leases))).toBe('EXHAUSTED');
+    expect(restedAddresses({ leases, family: 4, nowMs: 2000, atMost: 4 })).toEqual(['10.0.0.1']);
+  });
+
   test('is taken when nothing else is free, the one resting longest first', () => {
     const leases = new NaiveLeases();
     for (let count = 0; count < 5; count++) take(pool, leases);

@@ -5,7 +5,7 @@ import type { Leases, TakenRun } from '../../../src/model/ledger.ts';
 
 export class NaiveLeases implements Leases {
   readonly held = new Set<bigint>();
-  readonly resting: { address: bigint; untilMs: number }[] = [];
+  readonly resting: { address: bigint; untilMs: number; foreign?: true }[] = [];
   last: bigint | undefined;
   /** How often IPAM asked. */
   calls = 0;
@@ -39,7 +39,7 @@ export class NaiveLeases implements Leases {
     return { start, end };
   }
 
-  quarantined(): Iterable<{ readonly address: bigint; readonly untilMs: number }> {
+  quarantined(): Iterable<{ readonly address: bigint; readonly untilMs: number; readonly foreign?: true }> {
     return [...this.resting];
   }
 }

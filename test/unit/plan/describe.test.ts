@@ -16,6 +16,24 @@ const port = {
 const cases: [Resource, string][] = [
   [{ kind: 'bridge', name: 'tsnet0', mtu: 1500, adopted: false, tag: 't' }, 'bridge tsnet0'],
   [{ kind: 'bridge', name: 'br0', mtu: 1500, adopted: true, tag: 't' }, 'bridge br0 (not ours)'],
+  [
+    { kind: 'macvlan', place: sandbox, name: 'eth0', parent: 'eth0', mode: 'bridge', tag: 't' },
+    'macvlan eth0 in sandbox on eth0 mode bridge',
+  ],
+  [
+    { kind: 'ipvlan', place: sandbox, name: 'eth0', parent: 'eth1', mode: 'l3', flag: 'bridge', tag: 't' },
+    'ipvlan eth0 in sandbox on eth1 mode l3',
+  ],
+  [{ kind: 'vlan', name: 'eth0.50', parent: 'eth0', id: 50, tag: 't' }, 'vlan eth0.50 id 50 on eth0'],
+  [{ kind: 'dummy', name: 'dm-1', tag: 't' }, 'dummy dm-1'],
+  [
+    { kind: 'neighbour', place: 'host', link: 'tsm-1', address: '192.168.22.200', mac: '02:42:c0:a8:16:c8' },
+    'neighbour 192.168.22.200 at 02:42:c0:a8:16:c8 on tsm-1',
+  ],
+  [
+    { kind: 'route', place: 'host', family: 4, destination: '10.0.0.9/32', link: 'tsm-1', source: '10.0.0.1' },
+    'route 10.0.0.9/32 dev tsm-1 src 10.0.0.1',
+  ],
   [{ kind: 'link-up', place: sandbox, link: 'lo' }, 'link lo up in sandbox'],
   [{ kind: 'address', place: 'host', link: 'tsnet0', address: '172.17.0.1/16' }, 'address 172.17.0.1/16 on tsnet0'],
   [

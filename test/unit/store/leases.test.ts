@@ -127,4 +127,19 @@ describe('leases', () => {
     expect(walked).toEqual(['10.0.0.9', '10.0.0.3', '10.0.0.5']);
     expect(allLeases(pairs, NETWORK)).toEqual([]);
   });
+
+  test('that somebody on the LAN has rest like others, and are told apart', () => {
+    const pairs = memoryPairs();
+    const foreign: LeaseHolder = { kind: 'foreign', mac: '02:00:00:00:00:05', untilMs: 2000 };
+    holdAddress(pairs, { networkId: NETWORK, address: '10.0.0.9', holder: foreign, how: 'static' });
+    const resting: LeaseHolder = { kind: 'quarantine', untilMs: 3000 };
+    holdAddress(pairs, { networkId: NETWORK, address: '10.0.0.3', holder: resting, how: 'static' });
+    const walked = [...leasesFor(pairs, NETWORK, 4).quarantined()];
+    expect(walked.map(({ untilMs, foreign: others = false }) => ({ untilMs, others }))).toEqual([
+      { untilMs: 2000, others: true },
+      { untilMs: 3000, others: false },
+    ]);
+    releaseAddress(pairs, NETWORK, '10.0.0.9');
+    expect([...leasesFor(pairs, NETWORK, 4).quarantined()]).toHaveLength(1);
+  });
 });

@@ -44,6 +44,17 @@ describe('a table that is whole', () => {
   });
 });
 
+it.each([
+  [4, '10.8.0.2/32', '10.8.0.2'],
+  [4, '10.8.0.0/24', '10.8.0.0/24'],
+  [6, 'fd08::2/128', 'fd08::2'],
+  [6, '2001:db8::/32', '2001:db8::/32'],
+] as const)('an IPv%i subnet %s is an element %s, as nft lists it', (family, subnet, key) => {
+  expect(elementsOf({ kind: 'hairpin', family, bridge: 'veth0', subnet }).map((element) => element.key[0])).toContain(
+    key,
+  );
+});
+
 describe('drift', () => {
   it('is everything where there is no table', () => {
     expect(observeIntents(NETWORK, undefined).map(({ state }) => state)).toEqual(NETWORK.map(() => 'missing'));

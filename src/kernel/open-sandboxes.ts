@@ -1,0 +1,50 @@
+/**
+ * The namespaces of sandboxes that are open now: one file and one socket each, shared by all who are inside at the same time.
+ *
+ * Whatever is open keeps a namespace alive after its last process, and its veth with it. So nothing stays open longer than
+ * somebody is inside.
+ */
+import { closeSync } from 'node:fs';
+import type { Netns } from '../model/records.ts';
+import { openRouteSocket } from './host-sockets.ts';
+import { inNetns, openNetns } from './netns.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
+
+/** One visitor's way in. Nothing is opened before it is needed. */
+export interface OpenSandbox {
+  /** The open file of the namespace. Throws TsnetError NOT_FOUND when it is gone or another one now. */
+  readonly file: () => number;
+  /** A route socket inside. Throws as `file` does. */
+  readonly socket: () => NetlinkSocket;
+  /** Closes what was opened, unless others are inside; to be called once. */
+  readonly leave: () => Promise<void>;
+}
+
+interface Shared {
+  visitors: number;
+  file: number | undefined;
+  socket: NetlinkSocket | undefined;
+}
+
+export class OpenSandboxes {
+  readonly #shared = new Map<string, Shared>();
+
+  enter(netns: Netns): OpenSandbox {
+    const key = JSON.stringify([netns.path, netns.device, netns.inode, netns.cookie]);
+    const shared = this.#shared.get(key) ?? { visitors: 0, file: undefined, socket: undefined };
+    this.#shared.set(key, shared);
+    shared.visitors += 1;
+    const file = (): number => (shared.file ??= openNetns(netns));
+    return {
+      file,
+      socket: () => (shared.socket ??= inNetns(file(), openRouteSocket)),
+      leave: async () => {
+        shared.visitors -= 1;
+        if (shared.visitors > 0) return;
+        this.#shared.delete(key);
+        if (shared.file !== undefined) closeSync(shared.file);
+        await shared.socket?.close();
+      },
+    };
+  }
+}
