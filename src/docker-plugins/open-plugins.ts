@@ -1,0 +1,84 @@
+/**
+ * The Docker plugins of this host, each greeted once (`/Plugin.Activate`) before it is asked anything else.
+ */
+import { TsnetError } from '../model/error.ts';
+import type { NetworkPlugin, NetworkPlugins } from '../plan/network-plugin.ts';
+import { DOCKER_FOLDERS, findPlugin, pluginNames, type PluginFolders } from './find-plugin.ts';
+import { capabilities, networkPlugin, type Capabilities } from './network-protocol.ts';
+import { PLUGIN_TIMES, pluginCaller, type CallPlugin, type PluginTimes } from './plugin-call.ts';
+
+export interface DockerPlugins {
+  /** Those whose socket or file is there, running or not, network driver or not. */
+  names(): readonly string[];
+  /** What a network driver can do; undefined when there is no plugin of that name. */
+  capabilities(name: string): Promise<(Capabilities & { readonly source: string }) | undefined>;
+  readonly networks: NetworkPlugins;
+}
+
+export interface PluginOptions {
+  readonly folders?: PluginFolders;
+  readonly times?: PluginTimes;
+}
+
+/** What `Implements` calls the kinds of plugin that tsnet speaks to. */
+type Subsystem = 'NetworkDriver' | 'IpamDriver';
+
+export function openPlugins({ folders = DOCKER_FOLDERS, times = PLUGIN_TIMES }: PluginOptions = {}): DockerPlugins {
+  const callers = new Map<string, CallPlugin>();
+  const activated = new Map<string, Promise<readonly string[]>>();
+
+  const callerOf = (name: string): CallPlugin | undefined => {
+    const known = callers.get(name);
+    if (known !== undefined) return known;
+    const address = findPlugin(name, folders);
+    if (address === undefined) return undefined;
+    const caller = pluginCaller(address, times);
+    callers.set(name, caller);
+    return caller;
+  };
+  const activate = async (name: string, call: CallPlugin, wanted: Subsystem): Promise<void> => {
+    const greeting = activated.get(name) ?? implementsOf(call);
+    activated.set(name, greeting);
+    const subsystems = await greeting.catch((error: unknown) => {
+      activated.delete(name);
+      throw error;
+    });
+    if (subsystems.includes(wanted)) return;
+    throw new TsnetError(
+      'UNSUPPORTED',
+      `use Docker plugin ${name}: it implements ${subsystems.join(', ') || 'nothing'}, not ${wanted}`,
+    );
+  };
+  /** The caller of a plugin that has been greeted. */
+  const greeted = async (name: string, wanted: Subsystem): Promise<CallPlugin | undefined> => {
+    const call = callerOf(name);
+    if (call !== undefined) await activate(name, call, wanted);
+    return call;
+  };
+  const required = async (name: string, wanted: Subsystem): Promise<CallPlugin> => {
+    const call = await greeted(name, wanted);
+    if (call !== undefined) return call;
+    throw new TsnetError(
+      'NOT_FOUND',
+      `use Docker plugin ${name}: it is not in ${[folders.sockets, ...folders.specs].join(', ')}; start or install it`,
+    );
+  };
+
+  return {
+    names: () => pluginNames(folders),
+    async capabilities(name) {
+      const address = findPlugin(name, folders);
+      const call = await greeted(name, 'NetworkDriver');
+      if (address === undefined || call === undefined) return undefined;
+      return { ...(await capabilities(call, name)), source: address.source };
+    },
+    networks: (name): NetworkPlugin =>
+      networkPlugin(async (method, request) => (await required(name, 'NetworkDriver'))(method, request), name),
+  };
+}
+
+async function implementsOf(call: CallPlugin): Promise<readonly string[]> {
+  const answer = await call('Plugin.Activate');
+  const subsystems = answer?.['Implements'];
+  return Array.isArray(subsystems) ? subsystems.filter((one) => typeof one === 'string') : [];
+}
