@@ -1,77 +1,83 @@
-/** Samples, and the table that they become. */
+/** The one table that `make bench` prints. */
+import { median, ratio, usual, type Promised, type Row, type SkippedRow } from './group.ts';
 
-/** Milliseconds, one a run. */
-export type Samples = readonly number[];
+/** What became of one group. */
+export type Result =
+  | { readonly group: string; readonly seconds: number; readonly rows: readonly (Row | SkippedRow)[] }
+  | { readonly group: string; readonly seconds: number; readonly skipped: string }
+  | { readonly group: string; readonly seconds: number; readonly failed: string };
 
-export interface Row {
-  readonly name: string;
-  readonly ours: Samples;
-  /** What it is compared with, measured in turn with it. */
-  readonly peer: Samples;
-  readonly peerName: string;
-  /** The ratio of the medians that we promise; Infinity: not ours to promise. */
-  readonly atMost: number;
+const HEAD = ['', 'median', 'p95', 'unit', 'compared with', 'median', 'p95', 'ratio', 'promised'] as const;
+const NUMBERS = new Set([1, 2, 5, 6, 7]);
+
+function number(value: number): string {
+  if (!Number.isFinite(value)) return '–';
+  if (value >= 1000) return Math.round(value).toLocaleString('en');
+  return value < 1 ? value.toFixed(3) : value < 100 ? value.toFixed(2) : value.toFixed(1);
 }
 
-export function quantile(samples: Samples, q: number): number {
-  const sorted = [...samples].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
+/** Undefined where nothing is promised. */
+export function kept(row: Row): boolean | undefined {
+  const { promise } = row;
+  if (promise === undefined) return undefined;
+  if ('atMost' in promise) return ratio(row) <= promise.atMost;
+  if ('atLeast' in promise) return ratio(row) >= promise.atLeast;
+  return median(row.ours) <= promise.medianAtMost;
 }
 
-function ms(value: number): string {
-  return value < 1 ? value.toFixed(3) : value.toFixed(2);
+function promised(promise: Promised, unit: string): string {
+  if ('atMost' in promise) return `≤ ${promise.atMost} ×`;
+  if ('atLeast' in promise) return `≥ ${promise.atLeast} ×`;
+  return `≤ ${number(promise.medianAtMost)} ${unit}`;
 }
 
-export function ratio(row: Row): number {
-  return quantile(row.ours, 0.5) / quantile(row.peer, 0.5);
-}
-
-/** One line a row: medians and p95 in milliseconds, ratio of the medians, and the promise. */
-export function renderRows(rows: readonly Row[]): string {
-  const head = ['measure', 'median', 'p95', 'compared with', 'median', 'p95', 'ratio', 'promised'];
-  const body = rows.map((row) => [
-    row.name,
-    ms(quantile(row.ours, 0.5)),
-    ms(quantile(row.ours, 0.95)),
+function cells(row: Row): string[] {
+  const verdict = kept(row);
+  return [
+    `  ${row.name}`,
+    number(median(row.ours)),
+    number(usual(row.ours, row.unit)),
+    row.unit,
     row.peerName,
-    ms(quantile(row.peer, 0.5)),
-    ms(quantile(row.peer, 0.95)),
+    number(median(row.peer)),
+    number(usual(row.peer, row.unit)),
     ratio(row).toFixed(2),
-    row.atMost === Infinity ? "the kernel's" : `≤ ${row.atMost} ${ratio(row) <= row.atMost ? '✓' : '✗'}`,
-  ]);
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...body.map((cells) => cells[column]?.length ?? 0)),
+    row.promise === undefined ? '' : `${promised(row.promise, row.unit)} ${verdict === true ? '✓' : '✗'}`,
+  ];
+}
+
+/** A line is cells of the table, or a text that goes across it. */
+type Line = readonly string[] | string;
+
+function linesOf(result: Result): Line[] {
+  if ('skipped' in result) return ['', `${result.group}: skipped: ${result.skipped}`];
+  if ('failed' in result) return ['', `${result.group}: failed: ${result.failed}`];
+  return [
+    '',
+    result.group,
+    ...result.rows.map((row) => ('skipped' in row ? `  ${row.name}: skipped: ${row.skipped}` : cells(row))),
+  ];
+}
+
+export function renderTable(results: readonly Result[]): string {
+  const lines: Line[] = [HEAD, ...results.flatMap(linesOf)];
+  const widths = HEAD.map((_, column) =>
+    Math.max(...lines.map((line) => (typeof line === 'string' ? 0 : (line[column]?.length ?? 0)))),
   );
-  return [head, ...body]
-    .map((cells) =>
-      cells
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  const aligned = (cell: string, column: number): string =>
+    NUMBERS.has(column) ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0);
+  return lines.map((line) => (typeof line === 'string' ? line : line.map(aligned).join('  ').trimEnd())).join('\n');
 }
 
-/** Runs both in turn, so that the machine's noise hits both alike. */
-export async function inTurn(
-  runs: number,
-  ours: (run: number) => Promise<number>,
-  peer: (run: number) => Promise<number>,
-): Promise<{ readonly ours: number[]; readonly peer: number[] }> {
-  const samples = { ours: [] as number[], peer: [] as number[] };
-  for (let run = -2; run < runs; run += 1) {
-    const [a, b] = [await ours(run), await peer(run)];
-    // The first two warm up.
-    if (run < 0) continue;
-    samples.ours.push(a);
-    samples.peer.push(b);
-  }
-  return samples;
-}
-
-/** Milliseconds that `work` takes. */
-export async function timed(work: () => Promise<unknown>): Promise<number> {
-  const started = performance.now();
-  await work();
-  return performance.now() - started;
+/** Below the table: how many promises were kept, and which were not. */
+export function renderVerdict(results: readonly Result[]): string {
+  const rows = results.flatMap((result) =>
+    'rows' in result ? result.rows.flatMap((row) => ('skipped' in row ? [] : [{ group: result.group, row }])) : [],
+  );
+  const broken = rows.filter(({ row }) => kept(row) === false);
+  const total = rows.filter(({ row }) => row.promise !== undefined).length;
+  return [
+    `${total - broken.length} of ${total} promises kept`,
+    ...broken.map(({ group, row }) => `  not kept: ${group}: ${row.name}`),
+  ].join('\n');
 }

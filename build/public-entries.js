@@ -14,9 +14,7 @@ export const PUBLIC_FILES = Object.keys(ENTRIES).map((name) => `${name}.js`);
 
 export async function buildPublicEntries({ root, outdir }) {
   await build({
-    entryPoints: Object.fromEntries(
-      Object.entries(ENTRIES).map(([name, source]) => [name, path.join(root, source)]),
-    ),
+    entryPoints: Object.fromEntries(Object.entries(ENTRIES).map(([name, source]) => [name, path.join(root, source)])),
     outdir,
     bundle: true,
     platform: 'node',

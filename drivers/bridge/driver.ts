@@ -187,6 +187,7 @@ export default defineDriver<BridgeSettings>({
   api: 1,
   scope: 'local',
   ipam: 'pools',
+  linkKinds: ['bridge', 'veth'],
   options: bridgeOptions,
   aliases: bridgeOptionAliases,
   parseSettings: (settings) => settings as BridgeSettings,

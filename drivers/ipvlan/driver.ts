@@ -119,6 +119,7 @@ export default defineDriver<IpvlanSettings>({
   api: 1,
   scope: 'local',
   ipam: 'lan',
+  linkKinds: ['ipvlan', 'vlan'],
   options,
   aliases,
   parseSettings: (settings) => settings as IpvlanSettings,

@@ -119,6 +119,7 @@ export default defineDriver<MacvlanSettings>({
   api: 1,
   scope: 'local',
   ipam: 'lan',
+  linkKinds: ['macvlan', 'vlan'],
   options: macvlanOptions,
   aliases: macvlanAliases,
   parseSettings: (settings) => settings as MacvlanSettings,

@@ -182,6 +182,7 @@ export default defineDriver({
   api: 1,
   scope: 'local',
   ipam: 'pools',
+  linkKinds: ['veth'],
   options: {
     type: 'object',
     additionalProperties: false,

@@ -14,7 +14,7 @@ export const define: DefineVerb = (command, context) => {
 
 function infoText(info: Info): string {
   const pools = info.addressPools.map(({ base, size }) => `${base} cut to /${size}`);
-  const drivers = info.drivers.map(driverText);
+  const drivers = info.drivers.map((driver) => driverText(driver, info.linkKinds));
   const sysctls = info.changedSysctls.map(({ key, before, now }) => `${key} ${before} → ${now}`);
   const rows: readonly (readonly [heading: string, values: readonly (string | number)[]])[] = [
     ['Version', [info.version]],
@@ -39,8 +39,13 @@ function infoText(info: Info): string {
   );
 }
 
-function driverText({ name, scope, source, problem }: Info['drivers'][number]): string {
-  return problem === undefined
-    ? `${name} (${scope ?? 'scope unknown'}, ${source})`
-    : `${name} cannot be used: ${problem}`;
+/** "macvlan (local, built in; this kernel: macvlan yes, vlan no)" */
+function driverText(
+  { name, scope, source, linkKinds, problem }: Info['drivers'][number],
+  supported: Info['linkKinds'],
+): string {
+  if (problem !== undefined) return `${name} cannot be used: ${problem}`;
+  const kinds = (linkKinds ?? []).map((kind) => `${kind} ${supported[kind] === true ? 'yes' : 'no'}`);
+  const kernel = kinds.length === 0 ? '' : `; this kernel: ${kinds.join(', ')}`;
+  return `${name} (${scope ?? 'scope unknown'}, ${source}${kernel})`;
 }

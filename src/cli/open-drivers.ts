@@ -5,7 +5,7 @@ import path from 'node:path';
 import { BUILT_IN_DRIVERS } from '../../drivers/index.ts';
 import { remoteDriver, remoteDriverOf } from '../../drivers/remote/driver.ts';
 import { openPlugins, type DockerPlugins } from '../docker-plugins/open-plugins.ts';
-import { givenDrivers, type DriverReport, type Drivers } from '../engine/drivers.ts';
+import { driverReport, givenDrivers, type DriverReport, type Drivers } from '../engine/drivers.ts';
 import { loadDrivers, type LoadedDrivers } from '../extensions/load-drivers.ts';
 import type { Config } from '../model/config.ts';
 import { TsnetError } from '../model/error.ts';
@@ -37,11 +37,7 @@ export function openDrivers(config: Config, plugins: DockerPlugins): Drivers {
     },
     report: async () => [
       ...(await builtIn.report()),
-      ...others().usable.map(({ driver, source }): DriverReport => ({
-        name: driver.name,
-        scope: driver.scope,
-        source,
-      })),
+      ...others().usable.map(({ driver, source }) => driverReport(driver, source)),
       ...others().unusable.map(({ source, error }): DriverReport => ({ name: source, source, problem: error.message })),
       ...(await pluginReports()),
     ],

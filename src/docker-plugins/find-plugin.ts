@@ -80,8 +80,13 @@ function entries(folder: string): string[] {
   }
 }
 
+/** Undefined for what is not there; a folder may turn out to be a file. */
 function look(file: string): Stats | undefined {
-  return statSync(file, { throwIfNoEntry: false });
+  try {
+    return statSync(file, { throwIfNoEntry: false });
+  } catch {
+    return undefined;
+  }
 }
 
 /** One line with a URL. */

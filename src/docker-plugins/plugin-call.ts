@@ -15,6 +15,8 @@ import type { PluginAddress, PluginTls } from './find-plugin.ts';
 const MEDIA_TYPE = 'application/vnd.docker.plugins.v1.2+json';
 const LARGEST_ANSWER = 16 << 20;
 const FIRST_PAUSE_MS = 1000;
+const RESTART_MS = 2000;
+const UNDOING_MS = 10_000;
 
 export interface PluginTimes {
   /** How long nobody may listen at the address before it is given up. Docker: 30 s. */
@@ -39,16 +41,22 @@ class Unreachable extends Error {}
 const NOBODY_THERE = ['ECONNREFUSED', 'ENOENT', 'EAGAIN', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'];
 
 export function pluginCaller(address: PluginAddress, times: PluginTimes = PLUGIN_TIMES): CallPlugin {
-  // A plugin that died in the middle of a change is not waited for again while the change is undone.
-  let patience = times.connectMs;
+  let answered = false;
+  let failedAtMs = Number.NEGATIVE_INFINITY;
+  /** A plugin may still be starting, or be started anew; one that has just failed is not waited for while its change is undone. */
+  const patienceMs = (): number => {
+    if (performance.now() - failedAtMs < UNDOING_MS) return 0;
+    return answered ? Math.min(times.connectMs, RESTART_MS) : times.connectMs;
+  };
   return async (method, request) => {
     const act = `plugin ${address.name}: ${method.replace(/^.*\./, '')}`;
     try {
-      const answer = await persist(() => send(address, method, request, times.answerMs), patience);
+      const answer = await persist(() => send(address, method, request, times.answerMs), patienceMs());
+      answered = true;
       return read(answer, act);
     } catch (error) {
       if (error instanceof TsnetError && error.code === 'DRIVER') throw error;
-      patience = 0;
+      failedAtMs = performance.now();
       throw unanswered(error, act, address);
     }
   };

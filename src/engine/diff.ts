@@ -1,7 +1,7 @@
 /** `tsnet diff` and `repair`: the plans of the ledger against the kernel. */
 import { describeResource } from '../plan/describe.ts';
 import type { Observation } from '../plan/kernel.ts';
-import type { Plan } from '../plan/resource.ts';
+import { isFirewall, type Plan } from '../plan/resource.ts';
 import { blockedDrift, leftToOthers } from './blocked.ts';
 import type { EngineContext } from './context.ts';
 import { describeOrphan } from './describe-orphan.ts';
@@ -74,8 +74,8 @@ export async function repair(
     const placed = full.unplanned.length > 0 ? { repaired: [], failed: [] } : await placeFirewall(context, full.plan);
     const { drift, broken } = await seen(context, full);
     let failed = await mend(context, full, broken);
-    // What was made anew (a bridge, a pair) comes without what hung on it: look again.
-    if (broken.length > 0 && failed.length === 0)
+    // A link that was made anew comes without what hung on it: look again. Firewall intents hang on nothing.
+    if (broken.some(({ resource }) => !isFirewall(resource)) && failed.length === 0)
       failed = await mend(context, full, (await seen(context, full)).broken);
     const orphans = await orphansOf(context, full);
     await context.kernel.sweep(orphans);

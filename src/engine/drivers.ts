@@ -13,6 +13,8 @@ export interface DriverReport {
   readonly scope?: 'local' | 'global';
   /** "built in", the file or package, the socket of a Docker plugin. */
   readonly source: string;
+  /** Kinds of link that its networks stand on. */
+  readonly linkKinds?: readonly string[];
   /** Why it cannot be used. */
   readonly problem?: string;
 }
@@ -37,8 +39,12 @@ export function givenDrivers(drivers: readonly Driver[]): Drivers {
     named,
     of: ({ driver }) => named(driver),
     find: (name) => Promise.resolve(named(name)),
-    report: () => Promise.resolve(drivers.map(({ name, scope }) => ({ name, scope, source: 'built in' }))),
+    report: () => Promise.resolve(drivers.map((driver) => driverReport(driver, 'built in'))),
   };
+}
+
+export function driverReport({ name, scope, linkKinds }: Driver, source: string): DriverReport {
+  return { name, scope, source, ...(linkKinds === undefined ? {} : { linkKinds }) };
 }
 
 /** The error for a name that no driver has: it names those that there are, and those that cannot be used with the reason. */

@@ -160,6 +160,8 @@ export interface Info {
   readonly execRoot: string;
   readonly firewallBackend: string;
   readonly drivers: readonly DriverReport[];
+  /** Kinds of link that drivers need → whether this kernel has them. */
+  readonly linkKinds: Readonly<Record<string, boolean>>;
   readonly addressPools: readonly { readonly base: string; readonly size: number }[];
   /** Kernel parameters of the host that tsnet changed, with the value they had. */
   readonly changedSysctls: readonly { readonly key: string; readonly before: string; readonly now: string }[];

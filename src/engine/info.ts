@@ -5,6 +5,7 @@ import type { Info } from './engine.ts';
 export async function info(context: EngineContext): Promise<Info> {
   const { config, kernel, ledger, version } = context;
   const drivers = await context.drivers.report();
+  const linkKinds = await kernel.supportedLinkKinds([...new Set(drivers.flatMap((driver) => driver.linkKinds ?? []))]);
   return ledger.read((view) => {
     const endpoints = view.endpoints();
     return {
@@ -21,6 +22,7 @@ export async function info(context: EngineContext): Promise<Info> {
       execRoot: config.execRoot,
       firewallBackend: kernel.firewallBackend(),
       drivers,
+      linkKinds: Object.fromEntries(linkKinds),
       addressPools: config.defaultAddressPools,
       changedSysctls: view.changedSysctls(),
       warnings: config.notices,

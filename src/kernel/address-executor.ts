@@ -66,13 +66,15 @@ async function ensureIn(place: Place, addresses: readonly AddressResource[], sce
     const index = indices.get(link);
     if (index === undefined) throw new TsnetError('KERNEL', `cannot ${attempt}: there is no such link`);
     const prefix = prefixBytes(address);
-    const subnet = networkOf(address);
-    scene.connected.add(connectedKey(place, link, subnet));
+    const routes: Step[] = [];
+    scene.connected.set(connectedKey(place, link, networkOf(address)), routes);
     const onRefusal: Step['onRefusal'] = async (refusal) => {
       if (refusal.code !== 'EEXIST') throw refused(attempt, refusal);
-      scene.connected.delete(connectedKey(place, link, subnet));
+      const socket = await scene.socket(place);
       // An IPv4 address exists with this prefix length; an IPv6 one may have another, which would take its subnet's route away.
-      return prefix.family === 4 ? 'fine' : correctLength(await scene.socket(place), { attempt, index, prefix });
+      const verdict = prefix.family === 4 ? 'fine' : await correctLength(socket, { attempt, index, prefix });
+      await take(socket, routes);
+      return verdict;
     };
     scene.post(place, [{ attempt, request: addAddress(index, prefix), onRefusal }]);
   }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { TsnetError } from '../model/error.ts';
 import type { ChangeLock } from '../plan/kernel.ts';
-import { refused } from './kernel-refusal.ts';
+import { errorCode, refused } from './kernel-refusal.ts';
 import { libc } from './libc.ts';
 
 const WAIT_MS = 60_000;
@@ -14,10 +14,20 @@ const LONGEST_PAUSE_MS = 8;
 
 export type LockMode = 'shared' | 'exclusive';
 
+function openLockFile(file: string): number {
+  const open = (): number => openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
+  try {
+    return open();
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    mkdirSync(path.dirname(file), { recursive: true });
+    return open();
+  }
+}
+
 /** Opens and locks `file`, which is made where it is missing. Closing the descriptor lets go. @throws TsnetError TIMEOUT */
 async function lock(file: string, mode: LockMode): Promise<number> {
-  mkdirSync(path.dirname(file), { recursive: true });
-  const fd = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
+  const fd = openLockFile(file);
   try {
     const end = performance.now() + WAIT_MS;
     // Never a call that waits: it would stop the timers of the whole process.

@@ -5,7 +5,7 @@
  * round, so that no packet finds a way in to what is half gone.
  */
 import { TsnetError } from '../model/error.ts';
-import type { Kernel, Namespaces, Observation } from '../plan/kernel.ts';
+import type { Kernel, Namespaces } from '../plan/kernel.ts';
 import type { NetworkPlugins } from '../plan/network-plugin.ts';
 import { isFirewall, type FirewallResource, type LinkResource, type Plan } from '../plan/resource.ts';
 import { addressExecutor } from './address-executor.ts';
@@ -20,6 +20,7 @@ import type { FirewallBackends } from './firewall-backends.ts';
 import { foreignFirewall } from './foreign-firewall.ts';
 import { hostSockets } from './host-sockets.ts';
 import { ipvlanExecutor } from './ipvlan-executor.ts';
+import { supportedLinkKinds } from './link-kinds.ts';
 import { linkUpExecutor } from './link-up-executor.ts';
 import { ephemeralPorts, readListeners, socketHolder } from './listeners.ts';
 import { macvlanExecutor } from './macvlan-executor.ts';
@@ -32,7 +33,8 @@ import { pluginEndpointExecutor } from './plugin-endpoint-executor.ts';
 import { pluginNetworkExecutor } from './plugin-network-executor.ts';
 import { routeExecutor } from './route-executor.ts';
 import { ruleExecutor } from './rule-executor.ts';
-import { ensureRun, observeRun, removeRun, runsOf, withoutWhatGoesWithItsLink } from './runs.ts';
+import { observeLinks } from './observe-links.ts';
+import { ensureRun, removeRun, runsOf, withoutWhatGoesWithItsLink } from './runs.ts';
 import { Scene } from './scene.ts';
 import { sysctlExecutor, type SysctlChanged } from './sysctl-executor.ts';
 import { vethExecutor } from './veth-executor.ts';
@@ -108,8 +110,7 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     observe: (plan, namespaces) =>
       within(namespaces, async (scene) => {
         const { links, intents } = split(plan);
-        const observations: Observation[] = [];
-        for (const run of runsOf(links)) observations.push(...(await observeRun(executors, run, scene)));
+        const observations = await observeLinks(executors, links, scene);
         if (intents.length > 0) observations.push(...(await firewall.observe(intents)));
         const found = new Map(observations.map((observation) => [observation.resource, observation]));
         return plan.map((resource) => found.get(resource) ?? { resource, state: 'missing' });
@@ -135,6 +136,7 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     moveFirewall: (plan) => firewall.move(split(plan).intents),
     foreignDrops: foreignFirewall({ backend: () => firewall.inForce() }),
     facts: () => readFacts(host.socket('route')),
+    supportedLinkKinds: (kinds) => supportedLinkKinds(host.socket('route'), kinds),
     sandboxFacts: async (netns) => {
       const sandbox = sandboxes.enter(netns);
       try {

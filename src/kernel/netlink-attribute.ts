@@ -10,7 +10,10 @@ const TYPE_MASK = 0x3fff;
 const HEADER_BYTES = 4;
 
 /** Attributes by type; of a repeated type the last one. */
-export type Attributes = ReadonlyMap<number, Buffer>;
+export interface Attributes {
+  readonly size: number;
+  get(type: number): Buffer | undefined;
+}
 
 /** `length` rounded up to the next multiple of 4. */
 export function aligned(length: number): number {
@@ -50,16 +53,25 @@ export function u32Attribute(type: number, value: number): Buffer {
   return attribute(type, payload);
 }
 
-/** Reads the attributes in `bytes`; stops at the first that is cut short. */
+/**
+ * Reads the attributes in `bytes`; stops at the first that is cut short. A link has some fifty, of which nobody looks at more than
+ * ten: each gets its Buffer when it is asked for.
+ */
 export function readAttributes(bytes: Buffer): Attributes {
-  const found = new Map<number, Buffer>();
+  const places = new Map<number, { readonly at: number; readonly end: number }>();
   for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
     const length = bytes.readUInt16LE(at);
     if (length < HEADER_BYTES || at + length > bytes.length) break;
-    found.set(bytes.readUInt16LE(at + 2) & TYPE_MASK, bytes.subarray(at + HEADER_BYTES, at + length));
+    places.set(bytes.readUInt16LE(at + 2) & TYPE_MASK, { at: at + HEADER_BYTES, end: at + length });
     at += aligned(length);
   }
-  return found;
+  return {
+    size: places.size,
+    get: (type) => {
+      const place = places.get(type);
+      return place && bytes.subarray(place.at, place.end);
+    },
+  };
 }
 
 /** The attributes nested in one; none if it is not there. */

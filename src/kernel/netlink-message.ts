@@ -39,14 +39,22 @@ export type NetlinkAnswer =
       readonly explanation: string | undefined;
     };
 
-export function encodeRequest(request: NetlinkRequest, seq: number): Buffer {
-  const length = HEADER_BYTES + request.payload.length;
-  const bytes = Buffer.alloc(aligned(length));
-  bytes.writeUInt32LE(length, 0);
-  bytes.writeUInt16LE(request.type, 4);
-  bytes.writeUInt16LE(NLM_F_REQUEST | NLM_F_ACK | (request.flags ?? 0), 6);
-  bytes.writeUInt32LE(seq, 8);
-  request.payload.copy(bytes, HEADER_BYTES);
+/**
+ * The requests as one datagram, numbered from `first` on. The kernel works through them in order and tells of every refusal; of
+ * success it tells with the last alone, which so speaks for all.
+ */
+export function encodeRequests(requests: readonly NetlinkRequest[], first: number): Buffer {
+  const bytes = Buffer.alloc(requests.reduce((sum, { payload }) => sum + aligned(HEADER_BYTES + payload.length), 0));
+  let at = 0;
+  for (const [index, { type, flags = 0, payload }] of requests.entries()) {
+    const acknowledged = index === requests.length - 1 ? NLM_F_ACK : 0;
+    bytes.writeUInt32LE(HEADER_BYTES + payload.length, at);
+    bytes.writeUInt16LE(type, at + 4);
+    bytes.writeUInt16LE(NLM_F_REQUEST | acknowledged | flags, at + 6);
+    bytes.writeUInt32LE(first + index, at + 8);
+    payload.copy(bytes, at + HEADER_BYTES);
+    at += aligned(HEADER_BYTES + payload.length);
+  }
   return bytes;
 }
 

@@ -3,7 +3,7 @@
  *
  * A socket belongs to the namespace that its thread was in when it was opened, for ever. Requests are pipelined: a batch
  * goes out in as few datagrams as fit, the kernel works through them in order, and answers find their request by sequence
- * number. Loading is deferred to the first socket, so that commands that ask the kernel nothing do not pay for it.
+ * number; one acknowledgement a datagram. Loading is deferred to the first socket, so that commands that ask the kernel nothing do not pay for it.
  */
 import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -11,7 +11,13 @@ import type { RawNetlinkSocket } from 'netlink/dist/raw.js';
 import { TsnetError } from '../model/error.ts';
 import { KernelRefusal } from './kernel-refusal.ts';
 import { libcIfLoaded } from './libc.ts';
-import { decodeAnswers, encodeRequest, NLM_F_DUMP, type NetlinkRequest } from './netlink-message.ts';
+import {
+  decodeAnswers,
+  encodeRequests,
+  NLM_F_DUMP,
+  type NetlinkAnswer,
+  type NetlinkRequest,
+} from './netlink-message.ts';
 
 /** The kernel's answer to one request: its messages (a GET has one), or why it refused. */
 export type Outcome =
@@ -38,23 +44,27 @@ const DUMP_ATTEMPTS = 16;
 /** What is used of npm netlink's raw socket; tests hand in their own. */
 export type RawSocket = Pick<RawNetlinkSocket, 'on' | 'send' | 'ref' | 'unref' | 'close'>;
 
-/** Requests that went out together; it ends when each has its outcome. */
+/** Requests that went out together, numbered from `first` on; it ends when the last has its outcome. */
 interface Exchange {
+  readonly first: number;
   readonly replies: readonly Buffer[][];
   readonly refusals: (KernelRefusal | undefined)[];
   interrupted: boolean;
-  unanswered: number;
-  readonly done: (exchange: Exchange) => void;
+  readonly end: (error?: Error) => void;
+}
+
+/** Somebody who waits until there is room for so many requests. */
+interface Waiting {
+  readonly size: number;
+  readonly enter: () => void;
   readonly fail: (error: unknown) => void;
 }
 
 export class NetlinkSocket {
   readonly #raw: RawSocket;
-  /** Sequence number → whose request it is, and its place in the exchange. */
-  readonly #waiting = new Map<number, { readonly exchange: Exchange; readonly index: number }>();
-  /** Those who wait until there is room for their requests, first come, first served. */
-  readonly #queue: { readonly size: number; readonly enter: () => void; readonly fail: (error: unknown) => void }[] =
-    [];
+  readonly #exchanges = new Set<Exchange>();
+  /** First come, first served. */
+  readonly #queue: Waiting[] = [];
   #underWay = 0;
   #broken = false;
   #sequence = 0;
@@ -113,19 +123,51 @@ export class NetlinkSocket {
     const size = requests.length;
     if (this.#queue.length === 0 && this.#hasRoom(size)) this.#underWay += size;
     else await new Promise<void>((enter, fail) => this.#queue.push({ size, enter, fail }));
-    try {
-      return await this.#send(requests);
-    } finally {
-      this.#underWay -= size;
-      this.#admit();
-    }
+    return this.#send(requests);
   }
 
   #hasRoom(size: number): boolean {
     return this.#underWay === 0 || this.#underWay + size <= MOST_UNDER_WAY;
   }
 
-  #admit(): void {
+  #send(requests: readonly NetlinkRequest[]): Promise<Exchange> {
+    const first = this.#numbersFor(requests.length);
+    if (this.#exchanges.size === 0) this.#raw.ref();
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        exchange.end(new TsnetError('TIMEOUT', `the kernel did not answer within ${TIMEOUT_MS} ms; try again`));
+      }, TIMEOUT_MS);
+      const exchange: Exchange = {
+        first,
+        replies: requests.map(() => []),
+        refusals: requests.map(() => undefined),
+        interrupted: false,
+        end: (error) => {
+          if (!this.#exchanges.delete(exchange)) return;
+          clearTimeout(timer);
+          this.#leave(requests.length);
+          if (error === undefined) resolve(exchange);
+          else reject(error);
+        },
+      };
+      this.#exchanges.add(exchange);
+      this.#raw.send(encodeRequests(requests, first), undefined, (error) => {
+        if (error !== undefined) exchange.end(error);
+      });
+    });
+  }
+
+  /** The first of so many sequence numbers in a row. */
+  #numbersFor(count: number): number {
+    if (this.#sequence + count > 0xffffffff) this.#sequence = 0;
+    const first = this.#sequence + 1;
+    this.#sequence += count;
+    return first;
+  }
+
+  #leave(size: number): void {
+    this.#underWay -= size;
+    if (this.#exchanges.size === 0) this.#raw.unref();
     for (let [next] = this.#queue; next !== undefined && this.#hasRoom(next.size); [next] = this.#queue) {
       this.#queue.shift();
       this.#underWay += next.size;
@@ -133,55 +175,15 @@ export class NetlinkSocket {
     }
   }
 
-  async #send(requests: readonly NetlinkRequest[]): Promise<Exchange> {
-    if (this.#waiting.size === 0) this.#raw.ref();
-    const sequences = requests.map(() => (this.#sequence = (this.#sequence % 0xffffffff) + 1));
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise<Exchange>((resolve, reject) => {
-        const exchange: Exchange = {
-          replies: requests.map(() => []),
-          refusals: requests.map(() => undefined),
-          interrupted: false,
-          unanswered: requests.length,
-          done: resolve,
-          fail: reject,
-        };
-        sequences.forEach((sequence, index) => this.#waiting.set(sequence, { exchange, index }));
-        timer = setTimeout(() => {
-          reject(new TsnetError('TIMEOUT', `the kernel did not answer within ${TIMEOUT_MS} ms; try again`));
-        }, TIMEOUT_MS);
-        const datagram = requests.map((request, index) => encodeRequest(request, sequences[index] ?? 0));
-        this.#raw.send(datagram, undefined, (error) => {
-          if (error !== undefined) reject(error);
-        });
-      });
-    } finally {
-      clearTimeout(timer);
-      for (const sequence of sequences) this.#waiting.delete(sequence);
-      if (this.#waiting.size === 0) this.#raw.unref();
-    }
-  }
-
   /** Runs inside the native callback: it must neither throw nor close the socket. */
   #receive(datagram: Buffer): void {
     for (const answer of decodeAnswers(datagram)) {
-      const waiting = this.#waiting.get(answer.seq);
-      if (waiting === undefined) continue;
-      const { exchange, index } = waiting;
-      exchange.interrupted ||= answer.interrupted;
-      if (!answer.end) {
-        exchange.replies[index]?.push(answer.payload);
-        continue;
-      }
-      this.#waiting.delete(answer.seq);
-      if (answer.errno !== 0) exchange.refusals[index] = new KernelRefusal(answer.errno, answer.explanation);
-      if (--exchange.unanswered === 0) exchange.done(exchange);
+      for (const exchange of this.#exchanges) takeAnswer(exchange, answer);
     }
   }
 
   #failAll(error: Error): void {
-    for (const { exchange } of this.#waiting.values()) exchange.fail(error);
+    for (const exchange of this.#exchanges) exchange.end(error);
     for (const { fail } of this.#queue.splice(0)) fail(error);
   }
 
@@ -192,6 +194,19 @@ export class NetlinkSocket {
     await new Promise((resolve) => setImmediate(resolve));
     this.#raw.close();
   }
+}
+
+function takeAnswer(exchange: Exchange, answer: NetlinkAnswer): void {
+  const index = answer.seq - exchange.first;
+  const replies = exchange.replies[index];
+  if (replies === undefined) return;
+  exchange.interrupted ||= answer.interrupted;
+  if (!answer.end) {
+    replies.push(answer.payload);
+    return;
+  }
+  if (answer.errno !== 0) exchange.refusals[index] = new KernelRefusal(answer.errno, answer.explanation);
+  if (index === exchange.replies.length - 1) exchange.end();
 }
 
 function openRaw(protocol: number): RawNetlinkSocket {

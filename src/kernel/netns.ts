@@ -30,26 +30,44 @@ const STDERR = 2;
 
 /** Opens a recorded namespace; the caller closes the file. Throws TsnetError NOT_FOUND when it is gone or another one now. */
 export function openNetns(netns: Netns): number {
-  let fd: number;
+  return openNetnsAnd(netns, undefined).file;
+}
+
+/** The same, and does `act` inside, in one visit. */
+export function openNetnsAnd<T>(netns: Netns, act: () => T): { readonly file: number; readonly done: T };
+export function openNetnsAnd<T>(
+  netns: Netns,
+  act: (() => T) | undefined,
+): { readonly file: number; readonly done: T | undefined };
+export function openNetnsAnd<T>(netns: Netns, act: (() => T) | undefined): { file: number; done: T | undefined } {
+  let file: number;
   try {
-    fd = openSync(netns.path, 'r');
+    file = openSync(netns.path, 'r');
   } catch (cause) {
     if (errorCode(cause) !== 'ENOENT') throw refused(`open the network namespace ${netns.path}`, cause);
     throw new TsnetError('NOT_FOUND', `the network namespace ${netns.path} is gone; run tsnet gc`, { cause });
   }
-  if (isSame(fd, netns)) return fd;
-  closeSync(fd);
-  throw new TsnetError(
-    'NOT_FOUND',
-    `the network namespace at ${netns.path} is not the one that was attached (net:[${netns.inode}]); run tsnet gc`,
-  );
+  try {
+    const { dev, ino } = fstatSync(file);
+    if (dev !== netns.device || ino !== netns.inode) throw anotherNetns(netns);
+    if (netns.cookie === undefined && act === undefined) return { file, done: undefined };
+    const done = inNetns(file, () => {
+      // The kernel gives the inode of a dead namespace to the next one; the cookie, where the record has it, tells them apart.
+      if (netns.cookie !== undefined && netns.cookie !== libc().netnsCookie()) throw anotherNetns(netns);
+      return act?.();
+    });
+    return { file, done };
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
 }
 
-/** The kernel gives the inode of a dead namespace to the next one; the cookie, where the record has it, tells them apart. */
-function isSame(fd: number, netns: Netns): boolean {
-  const { dev, ino } = fstatSync(fd);
-  if (dev !== netns.device || ino !== netns.inode) return false;
-  return netns.cookie === undefined || netns.cookie === inNetns(fd, () => libc().netnsCookie());
+function anotherNetns({ path: target, inode }: Netns): TsnetError {
+  return new TsnetError(
+    'NOT_FOUND',
+    `the network namespace at ${target} is not the one that was attached (net:[${inode}]); run tsnet gc`,
+  );
 }
 
 /** Runs `act` inside the namespace behind `fd`. `act` must be synchronous. */

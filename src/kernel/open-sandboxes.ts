@@ -7,7 +7,7 @@
 import { closeSync } from 'node:fs';
 import type { Netns } from '../model/records.ts';
 import { openRouteSocket } from './host-sockets.ts';
-import { inNetns, openNetns } from './netns.ts';
+import { inNetns, openNetns, openNetnsAnd } from './netns.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 
 /** One visitor's way in. Nothing is opened before it is needed. */
@@ -35,9 +35,15 @@ export class OpenSandboxes {
     this.#shared.set(key, shared);
     shared.visitors += 1;
     const file = (): number => (shared.file ??= openNetns(netns));
+    const socket = (): NetlinkSocket => {
+      if (shared.file !== undefined) return inNetns(shared.file, openRouteSocket);
+      const opened = openNetnsAnd(netns, openRouteSocket);
+      shared.file = opened.file;
+      return opened.done;
+    };
     return {
       file,
-      socket: () => (shared.socket ??= inNetns(file(), openRouteSocket)),
+      socket: () => (shared.socket ??= socket()),
       leave: async () => {
         shared.visitors -= 1;
         if (shared.visitors > 0) return;

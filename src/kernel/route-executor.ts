@@ -79,17 +79,20 @@ async function ensureIn(place: Place, routes: readonly RouteResource[], scene: S
     const onRefusal: Step['onRefusal'] = async (refusal) => {
       if (refusal.code === 'EINVAL' && resource.source !== undefined) throw sourceGone(resource, scene);
       if (refusal.code !== 'EEXIST') throw refused(attempt, refusal);
-      if (isConnected(resource, scene)) return 'fine';
       return settle(resource, route, await scene.socket(place), scene);
     };
-    scene.post(place, [{ attempt, request: addRoute(route), onRefusal }]);
+    const step = { attempt, request: addRoute(route), onRefusal };
+    const connected = isPlain(resource)
+      ? scene.connected.get(connectedKey(place, resource.link, resource.destination))
+      : undefined;
+    if (connected === undefined) scene.post(place, [step]);
+    else connected.push(step);
   }
 }
 
-/** Whether the kernel has just made this route itself, with an address that was added a moment ago. */
-function isConnected({ place, link, destination, via, table, source }: RouteResource, scene: Scene): boolean {
-  const isPlain = via === undefined && table === undefined && source === undefined;
-  return isPlain && scene.connected.has(connectedKey(place, link, destination));
+/** Whether it is the route that the kernel itself makes with an address of that subnet. */
+function isPlain({ via, table, source }: RouteResource): boolean {
+  return via === undefined && table === undefined && source === undefined;
 }
 
 /** A route of the same destination, table and metric is there: ours, right, or in the way. */

@@ -24,8 +24,11 @@ const PLACES_AT_ONCE = 32;
 export class Scene {
   /** The host's socket; it outlives the scene. */
   readonly host: NetlinkSocket;
-  /** Subnets whose route the kernel makes with an address that is being added (`connectedKey`). */
-  readonly connected = new Set<string>();
+  /**
+   * Routes that the kernel makes with an address that is being added (`connectedKey`), and the steps that make them where it
+   * does not, since the address was there before.
+   */
+  readonly connected = new Map<string, Step[]>();
   readonly #namespaces: Namespaces;
   readonly #sandboxes: OpenSandboxes;
   /** The one used last is the last. */

@@ -3,7 +3,7 @@
  *
  * /proc/sys/net shows the namespace of the thread that opens a file, so a sandbox's are read from inside it.
  */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { TsnetError } from '../model/error.ts';
 import type { Observation } from '../plan/kernel.ts';
@@ -38,24 +38,42 @@ export function sysctlExecutor(onChanged: SysctlChanged): Executor<'sysctl'> {
 
 function ensureOne(parameter: SysctlResource, where: string, onChanged: SysctlChanged): void {
   const { key, value, mode, place } = parameter;
-  const before = read(key);
-  if (before === undefined) {
-    if (mode === 'prefer') return;
-    throw new TsnetError('UNSUPPORTED', `cannot set ${key} in ${where}: this kernel has no such parameter`);
-  }
-  if (before === normal(value)) return;
-  if (mode === 'require') {
-    throw new TsnetError(
-      'FORBIDDEN',
-      `${key} in ${where} is ${before} and must be ${value}, and the configuration forbids to change it; set it with sysctl -w ${key.replaceAll('/', '.')}=${value}`,
-    );
-  }
+  const opened = mode === 'require' ? undefined : openToChange(key);
   try {
-    writeFileSync(file(key), value);
-  } catch (error) {
-    throw refused(`set ${key} to ${value} in ${where}`, error);
+    const before = opened === undefined ? read(key) : normal(readFileSync(opened, 'utf8'));
+    if (before === undefined) {
+      if (mode === 'prefer') return;
+      throw new TsnetError('UNSUPPORTED', `cannot set ${key} in ${where}: this kernel has no such parameter`);
+    }
+    if (before === normal(value)) return;
+    if (mode === 'require') {
+      throw new TsnetError(
+        'FORBIDDEN',
+        `${key} in ${where} is ${before} and must be ${value}, and the configuration forbids to change it; set it with sysctl -w ${key.replaceAll('/', '.')}=${value}`,
+      );
+    }
+    try {
+      if (opened === undefined) writeFileSync(file(key), value);
+      else writeSync(opened, value, 0);
+    } catch (error) {
+      throw refused(`set ${key} to ${value} in ${where}`, error);
+    }
+    if (isGlobal(place, key)) onChanged(key, before, value);
+  } finally {
+    if (opened !== undefined) closeSync(opened);
   }
-  if (isGlobal(place, key)) onChanged(key, before, value);
+}
+
+/**
+ * Open once to read and to write: the kernel keeps the parameters of all namespaces under the same names, and finds its way
+ * among them the slower the more there are. Undefined where it cannot be written, or is not there.
+ */
+function openToChange(key: string): number | undefined {
+  try {
+    return openSync(file(key), 'r+');
+  } catch {
+    return undefined;
+  }
 }
 
 function observeOne(resource: SysctlResource): Observation {

@@ -21,12 +21,22 @@ export function driverFault(value: unknown): string | undefined {
   if (value['api'] !== DRIVER_API) {
     return `it speaks driver API ${String(value['api'])} and this tsnet speaks ${DRIVER_API}; use a version of the driver, or of tsnet, that fits the other`;
   }
-  const { name, scope, ipam, options, aliases } = value as Partial<Readonly<Record<keyof Driver, unknown>>>;
+  const {
+    name,
+    scope,
+    ipam,
+    linkKinds = [],
+    options,
+    aliases,
+  } = value as Partial<Readonly<Record<keyof Driver, unknown>>>;
   if (typeof name !== 'string' || !NAME.test(name)) {
     return `its name is ${String(name)}; a driver needs a name of letters, digits, "_", "." and "-"`;
   }
   if (scope !== 'local' && scope !== 'global') return 'its scope is neither "local" nor "global"';
   if (ipam !== 'pools' && ipam !== 'lan' && ipam !== 'none') return 'its ipam is none of "pools", "lan" and "none"';
+  if (!Array.isArray(linkKinds) || !linkKinds.every((kind) => typeof kind === 'string')) {
+    return 'its linkKinds are no list of names';
+  }
   if (!isObject(options) || options['type'] !== 'object' || !Object.values(properties(options)).every(isObject)) {
     return 'its options are no JSON Schema of an object; write { type: "object", properties: {}, additionalProperties: false }';
   }

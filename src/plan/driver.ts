@@ -81,6 +81,8 @@ export interface DriverDefinition<Settings> {
    * is given, and it is on no link of ours.
    */
   readonly ipam: 'pools' | 'lan' | 'none';
+  /** Kinds of link (IFLA_INFO_KIND) that its networks stand on: `tsnet info` says whether this kernel has them. */
+  readonly linkKinds?: readonly string[];
   /**
    * For drivers whose networks take no endpoints: why `connect` is refused, and how `run` runs on them, `alone` in a namespace
    * of its own or in that of the host.

@@ -148,6 +148,8 @@ export interface Kernel {
   ): Promise<ForeignDrop[]>;
 
   facts(): Promise<Facts>;
+  /** Kind of link → whether this kernel can make one. */
+  supportedLinkKinds(kinds: readonly string[]): Promise<ReadonlyMap<string, boolean>>;
   sandboxFacts(netns: Netns): Promise<SandboxFacts>;
   /** Whatever `work` asks about or does in this namespace is done through one file and one socket, opened when first needed. */
   visit<T>(netns: Netns, work: () => Promise<T>): Promise<T>;

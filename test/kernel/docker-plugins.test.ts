@@ -41,8 +41,12 @@ function calls(): { readonly method: string; readonly request: Readonly<Record<s
     .trim()
     .split('\n')
     .map((line) => {
-      const [method = '', text = ''] = [line.slice(0, line.indexOf(' ')), line.slice(line.indexOf(' ') + 1)];
-      return { method, request: text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>) };
+      const blank = line.indexOf(' ');
+      const text = line.slice(blank + 1);
+      return {
+        method: line.slice(0, blank),
+        request: text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>),
+      };
     });
 }
 

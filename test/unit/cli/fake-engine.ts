@@ -115,7 +115,11 @@ export function makeFakeEngine(given: Partial<FakeState> = {}): FakeEngine {
         dataRoot: '/data',
         execRoot: '/exec',
         firewallBackend: 'iptables',
-        drivers: [{ name: 'bridge', scope: 'local', source: 'built in' }],
+        drivers: [
+          { name: 'bridge', scope: 'local', source: 'built in', linkKinds: ['bridge', 'veth'] },
+          { name: './old.js', source: './old.js', problem: 'load driver ./old.js: no' },
+        ],
+        linkKinds: { bridge: true, veth: false },
         addressPools: [{ base: '172.17.0.0/16', size: 16 }],
         changedSysctls: [{ key: 'net.ipv4.ip_forward', before: '0', now: '1' }],
         warnings: state.warnings,

@@ -58,6 +58,8 @@ test('info', async () => {
   const { stdout } = await tsnet(['info']);
   expect(stdout).toContain('Data root:            /data\n');
   expect(stdout).toContain('Address pools:        172.17.0.0/16 cut to /16\n');
+  expect(stdout).toContain('Drivers:              bridge (local, built in; this kernel: bridge yes, veth no)\n');
+  expect(stdout).toContain('./old.js cannot be used: load driver ./old.js: no\n');
   expect(stdout).toContain('Changed sysctls:      net.ipv4.ip_forward 0 → 1\n');
   expect(JSON.parse((await tsnet(['info', '--format', 'json'])).stdout)).toMatchObject({ dataRoot: '/data' });
 });

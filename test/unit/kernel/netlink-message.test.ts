@@ -12,11 +12,11 @@ import {
   u8Attribute,
   u8Of,
 } from '../../../src/kernel/netlink-attribute.ts';
-import { decodeAnswers, encodeRequest } from '../../../src/kernel/netlink-message.ts';
+import { decodeAnswers, encodeRequests } from '../../../src/kernel/netlink-message.ts';
 
 /** A message of the kernel. */
 function message(type: number, flags: number, seq: number, payload: Buffer): Buffer {
-  const bytes = encodeRequest({ type, payload }, seq);
+  const bytes = encodeRequests([{ type, payload }], seq);
   bytes.writeUInt16LE(flags, 6);
   return bytes;
 }
@@ -64,7 +64,7 @@ describe('attributes', () => {
   });
 
   test('that are garbage are read without an exception', () => {
-    fc.assert(fc.property(fc.uint8Array(), (bytes) => readAttributes(Buffer.from(bytes)) instanceof Map));
+    fc.assert(fc.property(fc.uint8Array(), (bytes) => readAttributes(Buffer.from(bytes)).size >= 0));
   });
 });
 
@@ -90,8 +90,8 @@ describe('messages', () => {
   });
 
   test.each([
-    ['the header alone, when capped', 0x300, encodeRequest({ type: 16, payload: Buffer.alloc(0) }, 1)],
-    ['the whole request', 0x200, encodeRequest({ type: 16, payload: Buffer.alloc(24) }, 1)],
+    ['the header alone, when capped', 0x300, encodeRequests([{ type: 16, payload: Buffer.alloc(0) }], 1)],
+    ['the whole request', 0x200, encodeRequests([{ type: 16, payload: Buffer.alloc(24) }], 1)],
   ])("of an error carry the kernel's words behind %s", (_, flags, original) => {
     const [answer] = decodeAnswers(message(2, flags, 1, errorPayload(22, original, textAttribute(1, 'bad mtu'))));
     expect(answer).toMatchObject({ end: true, errno: 22, explanation: 'bad mtu' });

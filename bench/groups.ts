@@ -1,0 +1,30 @@
+/** All groups, in the order in which they are measured and shown. */
+import { attach } from './control-plane/attach.ts';
+import { burst } from './control-plane/burst.ts';
+import { commandLine, startUp } from './control-plane/command-line.ts';
+import { crowd } from './control-plane/crowd.ts';
+import { leases } from './control-plane/leases.ts';
+import { macvlan } from './control-plane/macvlan.ts';
+import { networks } from './control-plane/networks.ts';
+import { publish } from './control-plane/publish.ts';
+import { repair } from './control-plane/repair.ts';
+import { connections } from './data-plane/connections.ts';
+import { paths } from './data-plane/paths.ts';
+import type { Group } from './group.ts';
+import { cni } from './peers/cni.ts';
+import { dockerd } from './peers/dockerd.ts';
+import { netavark } from './peers/netavark.ts';
+import { BACKENDS, type Backend } from './tsnet-host.ts';
+
+const perBackend = (...make: readonly ((backend: Backend) => Group)[]): Group[] =>
+  make.flatMap((one) => BACKENDS.map(one));
+
+export const GROUPS: readonly Group[] = [
+  startUp,
+  leases,
+  ...perBackend(attach, commandLine, networks, publish, burst, repair),
+  macvlan,
+  crowd,
+  ...perBackend(cni, netavark, dockerd),
+  ...perBackend(connections, paths),
+];
