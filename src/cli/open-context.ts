@@ -36,6 +36,7 @@ export function openContext(config: Config, ledger: Ledger): EngineContext {
     kernel,
     config,
     drivers: openDrivers(config, plugins),
+    ipamPlugins: plugins.ipam,
     lock: changeLock(config.execRoot),
     self,
     now: () => Date.now(),

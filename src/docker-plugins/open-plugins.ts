@@ -2,8 +2,10 @@
  * The Docker plugins of this host, each greeted once (`/Plugin.Activate`) before it is asked anything else.
  */
 import { TsnetError } from '../model/error.ts';
+import type { IpamPlugins } from '../plan/ipam-plugin.ts';
 import type { NetworkPlugin, NetworkPlugins } from '../plan/network-plugin.ts';
 import { DOCKER_FOLDERS, findPlugin, pluginNames, type PluginFolders } from './find-plugin.ts';
+import { ipamPlugin } from './ipam-protocol.ts';
 import { capabilities, networkPlugin, type Capabilities } from './network-protocol.ts';
 import { PLUGIN_TIMES, pluginCaller, type CallPlugin, type PluginTimes } from './plugin-call.ts';
 
@@ -13,6 +15,7 @@ export interface DockerPlugins {
   /** What a network driver can do; undefined when there is no plugin of that name. */
   capabilities(name: string): Promise<(Capabilities & { readonly source: string }) | undefined>;
   readonly networks: NetworkPlugins;
+  readonly ipam: IpamPlugins;
 }
 
 export interface PluginOptions {
@@ -71,6 +74,13 @@ export function openPlugins({ folders = DOCKER_FOLDERS, times = PLUGIN_TIMES }: 
       const call = await greeted(name, 'NetworkDriver');
       if (address === undefined || call === undefined) return undefined;
       return { ...(await capabilities(call, name)), source: address.source };
+    },
+    ipam: {
+      find: async (name) => {
+        const call = await greeted(name, 'IpamDriver');
+        return call === undefined ? undefined : ipamPlugin(call, name);
+      },
+      names: () => pluginNames(folders),
     },
     networks: (name): NetworkPlugin =>
       networkPlugin(async (method, request) => (await required(name, 'NetworkDriver'))(method, request), name),

@@ -18,6 +18,7 @@ import type { AttachOptions } from './engine.ts';
 import { staleFlows } from './flows.ts';
 import { addressProbe, type AddressProbe } from './probe-addresses.ts';
 import { realize } from './realize.ts';
+import { withRemoteAddresses } from './remote-addresses.ts';
 import { releaseEndpoint } from './release.ts';
 import { attempt, failure, reverse, transit, type Transition } from './undo.ts';
 
@@ -150,7 +151,11 @@ function loopback(sandbox: Sandbox): Resource {
 }
 
 /** Attaches a sandbox to networks. The networks are brought up first if they are not. */
-export async function attach(context: EngineContext, request: AttachRequest): Promise<Attached> {
+export function attach(context: EngineContext, request: AttachRequest): Promise<Attached> {
+  return withRemoteAddresses(context, request, (settled) => attachSettled(context, settled));
+}
+
+async function attachSettled(context: EngineContext, request: AttachRequest): Promise<Attached> {
   if (request.dryRun === true) {
     const facts = await readFacts(context, request);
     const { sandbox, endpoints, plan, routes } = context.ledger.rehearse((change) =>

@@ -6,6 +6,7 @@ import { TsnetError } from '../model/error.ts';
 import type { Ledger } from '../model/ledger.ts';
 import type { Endpoint, Network, ProcessIdentity, Sandbox, SandboxOrigin } from '../model/records.ts';
 import type { Driver } from '../plan/driver.ts';
+import type { IpamPlugins } from '../plan/ipam-plugin.ts';
 import type { ChangeLock, Kernel, Namespaces } from '../plan/kernel.ts';
 import type { Drivers } from './drivers.ts';
 
@@ -23,6 +24,7 @@ export interface EngineContext {
   readonly kernel: Kernel;
   readonly config: Config;
   readonly drivers: Drivers;
+  readonly ipamPlugins: IpamPlugins;
   readonly lock: ChangeLock;
   /** This process: the owner of the intents it writes. */
   readonly self: ProcessIdentity;

@@ -17,6 +17,7 @@ import type { CreateNetworkAnswer, CreateNetworkRequest, IpamRequest } from './e
 import { parseOptions } from './parse-options.ts';
 import { recover } from './recover.ts';
 import { finishNetworkRemoval } from './finish-network-removal.ts';
+import { withRemotePools, type RemotePools } from './remote-pools.ts';
 import { attempt, failure } from './undo.ts';
 
 const RESERVED_NAMES = ['bridge', 'host', 'none', 'default'];
@@ -41,19 +42,34 @@ export async function createNetwork(
       `create network ${name}: there is one ${driver.name} network and it is predefined`,
     );
   }
-  if ((request.ipamDriver ?? 'default') !== 'default') {
-    throw new TsnetError(
-      'NOT_FOUND',
-      `create network ${name}: there is no IPAM driver "${request.ipamDriver ?? ''}"; drivers: default`,
-    );
-  }
   await recover(context);
   const options = { ...context.config.defaultNetworkOpts[driver.name], ...request.options };
   const typed = await parseOptions(driver, options, `create network ${name}`);
   const facts = await context.kernel.facts();
-  const draft = (view: LedgerView): Network =>
-    draftNetwork(context, view, { request: { ...request, name, options }, driver, facts, typed });
+  const wanted = {
+    request: { ...request, name },
+    gateway: driver.ipam === 'lan' ? 'given' : 'default',
+    avoid: [
+      ...facts.routes.map(({ destination }) => destination),
+      ...context.ledger.read(usedSubnets).map(({ subnet }) => subnet),
+    ],
+  } as const;
+  return withRemotePools(context, wanted, (remote) =>
+    createDrafted(context, {
+      request: { ...request, name, options, ...(remote === undefined ? {} : { ipam: remote.ipam }) },
+      driver,
+      facts,
+      typed,
+      remote,
+    }),
+  );
+}
 
+/** Writes the network down, makes it, and says that it is there. */
+async function createDrafted(context: EngineContext, input: DraftInput): Promise<CreateNetworkAnswer> {
+  const { request, driver, facts } = input;
+  const { name } = request;
+  const draft = (view: LedgerView): Network => draftNetwork(context, view, input);
   if (request.dryRun === true) {
     const network = context.ledger.read(draft);
     return {
@@ -88,13 +104,14 @@ interface DraftInput {
   readonly driver: Driver;
   readonly facts: Facts;
   readonly typed: Awaited<ReturnType<typeof parseOptions>>;
+  readonly remote: RemotePools | undefined;
 }
 
 /** The record of a network that does not exist yet, every conflict with those that do refused. */
 function draftNetwork(
   context: EngineContext,
   view: LedgerView,
-  { request, driver, facts, typed }: DraftInput,
+  { request, driver, facts, typed, remote }: DraftInput,
 ): Network {
   const { name } = request;
   const other = view.networkByName(name);
@@ -133,8 +150,9 @@ function draftNetwork(
     attachable: request.attachable ?? false,
     enableIPv4,
     enableIPv6,
-    ipamDriver: 'default',
+    ipamDriver: remote?.driver ?? 'default',
     ipamOptions: request.ipamOptions ?? {},
+    ...(remote === undefined ? {} : { poolIds: remote.poolIds }),
     pools,
     options: request.options ?? {},
     labels: request.labels ?? {},

@@ -10,6 +10,7 @@ import { attachedEndpoints } from './attach.ts';
 import { ABANDONED, driverOf, isAtWork, namespacesOf, type EngineContext } from './context.ts';
 import { endpointFlows } from './flows.ts';
 import { releaseEndpoint } from './release.ts';
+import { releaseAddresses } from './remote-addresses.ts';
 import { attempt, failure, transit, type Transition } from './undo.ts';
 
 interface Leaving {
@@ -88,6 +89,7 @@ export async function detach(
     () => (moves ? transit(context, routes, namespaces) : undefined),
     () => kernel.remove(moves ? plan : [...plan, ...routes.gone], namespaces),
     () => kernel.forgetFlows(endpointFlows(endpoint)),
+    () => releaseAddresses(context, network, endpoint),
   );
   if (failures.length > 0 && options.force !== true) {
     ledger.change((change) => {

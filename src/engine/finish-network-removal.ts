@@ -4,6 +4,7 @@ import type { Network } from '../model/records.ts';
 import type { Plan } from '../plan/resource.ts';
 import { ABANDONED, driverOf, type EngineContext } from './context.ts';
 import { dismantleUnused } from './realize.ts';
+import { releasePools } from './remote-pools.ts';
 import { failure } from './undo.ts';
 
 /** What goes with the network: its plan without the VLAN sub-interface that another network stands on as well. */
@@ -21,6 +22,7 @@ export async function finishNetworkRemoval(context: EngineContext, network: Netw
   try {
     const plan = context.ledger.read((view) => removalPlan(context, view, network));
     await context.kernel.remove(plan, new Map());
+    await releasePools(context, network);
   } catch (error) {
     context.ledger.changeNetworks((change) => {
       change.putNetwork({ ...network, state: 'removing', owner: ABANDONED });

@@ -48,6 +48,8 @@ export interface Network {
   readonly enableIPv6: boolean;
   readonly ipamDriver: string;
   readonly ipamOptions: Readonly<Record<string, string>>;
+  /** Subnet → the id that it has in the Docker IPAM plugin which gave it. Absent: the addresses are ours to give. */
+  readonly poolIds?: Readonly<Record<string, string>>;
   readonly pools: readonly Pool[];
   /** Driver options as they were given. */
   readonly options: Readonly<Record<string, string>>;

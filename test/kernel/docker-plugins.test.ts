@@ -1,69 +1,20 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Lab, until, type Host } from '../support/lab.ts';
+import { TSNET, until, type Host, type Lab } from '../support/lab.ts';
+import { PluginStage, SOCKET } from './plugin-stage.ts';
 
-const PLUGIN = path.resolve(import.meta.dirname, '../support/docker-plugin.js');
-/** /run is the tests' own. */
-const SOCKETS = '/run/docker/plugins';
-const SOCKET = path.join(SOCKETS, 'weaver.sock');
-
-let lab: Lab;
+let stage: PluginStage;
 let host: Host;
-let plugin: ReturnType<Host['start']>;
+let lab: Lab;
 
 beforeEach(async () => {
-  lab = new Lab();
-  host = lab.host();
-  mkdirSync(SOCKETS, { recursive: true });
-  await startPlugin();
+  stage = new PluginStage();
+  ({ host, lab } = stage);
+  await stage.start();
 });
 afterEach(() => {
-  lab.close();
-  rmSync(SOCKETS, { recursive: true, force: true });
+  stage.close();
 });
-
-async function startPlugin(): Promise<void> {
-  rmSync(SOCKET, { force: true });
-  plugin = host.start(process.execPath, [PLUGIN, SOCKET, host.dir]);
-  let heard = '';
-  plugin.stdout?.on('data', (chunk: Buffer) => (heard += chunk.toString()));
-  await until(() => heard.includes('listening'));
-}
-
-function behave(behaviour: unknown): void {
-  writeFileSync(path.join(host.dir, 'behave.json'), JSON.stringify(behaviour));
-}
-
-/** What the plugin was asked, in order. */
-function calls(): { readonly method: string; readonly request: Readonly<Record<string, unknown>> }[] {
-  return readFileSync(path.join(host.dir, 'calls.log'), 'utf8')
-    .trim()
-    .split('\n')
-    .map((line) => {
-      const blank = line.indexOf(' ');
-      const text = line.slice(blank + 1);
-      return {
-        method: line.slice(0, blank),
-        request: text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>),
-      };
-    });
-}
-
-function asked(): string[] {
-  return calls().map(({ method }) => method.replace(/^.*\./, ''));
-}
-
-async function links(): Promise<string> {
-  return (await host.must('ip', ['-o', 'link'])).replace(/^.*: lo:.*$/m, '');
-}
-
-async function counts(): Promise<unknown> {
-  const { endpoints, leases, pending } = JSON.parse(await host.mustTsnet(['info', '--format', 'json'])) as Readonly<
-    Record<string, number>
-  >;
-  return { endpoints, leases, pending };
-}
 
 const NOTHING = { endpoints: 0, leases: 0, pending: 0 };
 
@@ -81,8 +32,8 @@ describe('a network of a Docker plugin', () => {
       'colour=red',
       'lan',
     ]);
-    expect(asked()).toEqual(['Activate', 'GetCapabilities', 'CreateNetwork']);
-    expect(calls()[2]?.request).toMatchObject({
+    expect(stage.asked()).toEqual(['Activate', 'GetCapabilities', 'CreateNetwork']);
+    expect(stage.calls()[2]?.request).toMatchObject({
       NetworkID: expect.stringMatching(/^[0-9a-f]{64}$/) as string,
       Options: {
         'com.docker.network.generic': { colour: 'red' },
@@ -95,8 +46,8 @@ describe('a network of a Docker plugin', () => {
     expect(await host.mustTsnet(['ls', '--format', '{{.Name}} {{.Driver}} {{.Scope}}'])).toContain('lan weaver local');
     expect(await host.mustTsnet(['diff'])).toBe('');
     await host.mustTsnet(['rm', 'lan']);
-    expect(asked().at(-1)).toBe('DeleteNetwork');
-    expect(await links()).not.toContain('pb');
+    expect(stage.asked().at(-1)).toBe('DeleteNetwork');
+    expect(await stage.links()).not.toContain('pb');
   });
 
   it('gives containers the link that the plugin made, and they reach each other and the gateway', async () => {
@@ -122,22 +73,23 @@ describe('a network of a Docker plugin', () => {
     for (const to of ['10.5.0.1', '10.5.0.3', 'fd05::3']) {
       expect((await a.run('ping', ['-c', '1', '-W', '2', to])).status).toBe(0);
     }
-    const join = calls().find(({ method }) => method === 'NetworkDriver.Join');
+    const join = stage.calls().find(({ method }) => method === 'NetworkDriver.Join');
     expect(join?.request).toMatchObject({ SandboxKey: a.path, EndpointID: expect.any(String) as string });
-    const create = calls().find(({ method }) => method === 'NetworkDriver.CreateEndpoint');
+    const create = stage.calls().find(({ method }) => method === 'NetworkDriver.CreateEndpoint');
     expect(create?.request).toMatchObject({
       Interface: { Address: '10.5.0.2/24', AddressIPv6: 'fd05::2/64', MacAddress: '02:00:00:00:00:77' },
     });
     expect(await host.mustTsnet(['diff'])).toBe('');
     await host.mustTsnet(['disconnect', 'lan', a.path]);
-    expect(asked().slice(-2)).toEqual(['Leave', 'DeleteEndpoint']);
+    expect(stage.asked().slice(-2)).toEqual(['Leave', 'DeleteEndpoint']);
+    expect(readFileSync(`${host.dir}/leave.log`, 'utf8')).toMatch(/^pc[0-9a-f]{8} is back\n$/);
     expect(await a.must('ip', ['-o', 'link'])).not.toContain('eth0');
-    expect((await links()).match(/pc[0-9a-f]{8}/g)).toBeNull();
+    expect((await stage.links()).match(/pc[0-9a-f]{8}/g)).toBeNull();
     await host.mustTsnet(['disconnect', 'lan', b.path]);
   });
 
   it('gets the routes that the plugin asks for', async () => {
-    behave({
+    stage.behave({
       answer: {
         Join: {
           StaticRoutes: [
@@ -156,16 +108,16 @@ describe('a network of a Docker plugin', () => {
   });
 
   it('is allocated first, and freed last, where the plugin is of global scope', async () => {
-    behave({ scope: 'global' });
+    stage.behave({ scope: 'global' });
     await host.mustTsnet(['create', '-d', 'weaver', '--subnet', '10.5.0.0/24', 'lan']);
     await host.mustTsnet(['rm', 'lan']);
-    expect(asked().filter((method) => method.endsWith('Network'))).toEqual([
+    expect(stage.asked().filter((method) => method.endsWith('Network'))).toEqual([
       'AllocateNetwork',
       'CreateNetwork',
       'DeleteNetwork',
       'FreeNetwork',
     ]);
-    expect(calls().find(({ method }) => method.endsWith('CreateNetwork'))?.request).toMatchObject({
+    expect(stage.calls().find(({ method }) => method.endsWith('CreateNetwork'))?.request).toMatchObject({
       Options: { 'com.docker.network.generic': { vni: '4097' } },
     });
   });
@@ -186,9 +138,9 @@ describe('a network of a Docker plugin', () => {
   it('lets containers go whose namespace ended', async () => {
     await host.mustTsnet(['create', '-d', 'weaver', '--subnet', '10.5.0.0/24', 'lan']);
     await host.mustTsnet(['run', '--network', 'lan', '--', 'true']);
-    await until(async () => (await host.tsnet(['gc'])).status === 0 && asked().includes('DeleteEndpoint'));
-    expect(await counts()).toEqual(NOTHING);
-    expect(await links()).not.toMatch(/p[hc][0-9a-f]{8}/);
+    await until(async () => (await host.tsnet(['gc'])).status === 0 && stage.asked().includes('DeleteEndpoint'));
+    expect(await stage.counts()).toMatchObject(NOTHING);
+    expect(await stage.links()).not.toMatch(/p[hc][0-9a-f]{8}/);
   });
 
   it('refuses published ports, saying whose matter they are', async () => {
@@ -200,14 +152,14 @@ describe('a network of a Docker plugin', () => {
 
 describe('when a Docker plugin', () => {
   it('refuses to make a network, there is none', async () => {
-    behave({ fail: { CreateNetwork: 'out of colours' } });
+    stage.behave({ fail: { CreateNetwork: 'out of colours' } });
     const { status, stderr } = await host.tsnet(['create', '-d', 'weaver', 'lan']);
     expect({ status, stderr }).toEqual({
       status: 1,
       stderr: 'tsnet: create network lan: plugin weaver: CreateNetwork: out of colours\n',
     });
     expect(await host.mustTsnet(['ls', '-q'])).not.toContain('lan');
-    expect(await counts()).toEqual(NOTHING);
+    expect(await stage.counts()).toMatchObject(NOTHING);
   });
 
   const failures: [string, unknown, RegExp][] = [
@@ -235,15 +187,15 @@ describe('when a Docker plugin', () => {
   it.each(failures)('%s, nothing is left of it', async (_what, behaviour, message) => {
     await host.mustTsnet(['create', '-d', 'weaver', '--subnet', '10.5.0.0/24', 'lan']);
     const container = lab.namespace('c');
-    const before = (await links()).match(/ p[bhc]\w+/g);
-    behave(behaviour);
+    const before = (await stage.links()).match(/ p[bhc]\w+/g);
+    stage.behave(behaviour);
     const { status, stderr } = await host.tsnet(['connect', 'lan', container.path]);
     expect(status).toBe(1);
     expect(stderr).toMatch(message);
     expect(stderr.trim().split('\n')).toHaveLength(1);
-    expect(await counts()).toEqual(NOTHING);
+    expect(await stage.counts()).toMatchObject(NOTHING);
     expect(await container.must('ip', ['-o', 'link'])).not.toContain('eth0');
-    const left = (await links()).match(/ p[bhc]\w+/g);
+    const left = (await stage.links()).match(/ p[bhc]\w+/g);
     expect(left).toEqual(before);
   });
 
@@ -251,9 +203,7 @@ describe('when a Docker plugin', () => {
     await host.mustTsnet(['create', '-d', 'weaver', '--subnet', '10.5.0.0/24', 'lan']);
     const [a, b] = [lab.namespace('a'), lab.namespace('b')];
     await host.mustTsnet(['connect', 'lan', a.path]);
-    plugin.kill('SIGKILL');
-    await until(() => plugin.exitCode !== null || plugin.signalCode !== null);
-    rmSync(SOCKET, { force: true });
+    await stage.kill();
     expect(await host.mustTsnet(['ls', '--format', '{{.Name}}'])).toContain('lan');
     await host.mustTsnet(['connect', 'bridge', b.path]);
     expect(await host.mustTsnet(['diff'])).toBe('');
@@ -266,12 +216,26 @@ describe('when a Docker plugin', () => {
     await host.mustTsnet(['create', '-d', 'weaver', '--subnet', '10.5.0.0/24', 'lan']);
     const container = lab.namespace('c');
     await host.mustTsnet(['connect', 'lan', container.path]);
-    plugin.kill('SIGKILL');
-    await until(() => plugin.exitCode !== null || plugin.signalCode !== null);
-    await startPlugin();
+    await stage.kill();
+    await stage.start();
     await host.mustTsnet(['disconnect', 'lan', container.path]);
-    expect(await counts()).toEqual(NOTHING);
+    expect(await stage.counts()).toMatchObject(NOTHING);
     await host.mustTsnet(['rm', 'lan']);
+  });
+
+  it('is asked by a tsnet that is killed meanwhile, the next one undoes it', async () => {
+    await host.mustTsnet(['create', '-d', 'weaver', '--subnet', '10.5.0.0/24', 'lan']);
+    const container = lab.namespace('c');
+    stage.behave({ hang: ['Join'] });
+    const connecting = host.start(process.execPath, [TSNET, 'connect', 'lan', container.path], { env: host.env });
+    await until(() => stage.asked().includes('Join'));
+    connecting.kill('SIGKILL');
+    await until(() => connecting.signalCode !== null);
+    expect(await stage.counts()).toMatchObject({ endpoints: 1, pending: 1 });
+    stage.behave({});
+    await host.mustTsnet(['gc']);
+    expect(stage.asked().slice(-2)).toEqual(['Leave', 'DeleteEndpoint']);
+    expect(await stage.counts()).toMatchObject(NOTHING);
   });
 });
 

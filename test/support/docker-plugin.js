@@ -3,7 +3,7 @@
  *
  *     node docker-plugin.js SOCKET FOLDER
  *
- * FOLDER/calls.log gets a line a call: "Join {…}". FOLDER/behave.json, read at every call, says what goes wrong:
+ * FOLDER/calls.log gets a line a call: "Join {…}"; FOLDER/leave.log tells whether the link was back on the host at a Leave. FOLDER/behave.json, read at every call, says what goes wrong:
  * `{ "fail": { "Join": "no" }, "hang": ["Leave"], "die": ["Join"], "dieAfter": ["Join"], "answer": { "Join": { … } },
  * "scope": "global" }`.
  */
@@ -70,6 +70,9 @@ const methods = {
   },
   'NetworkDriver.Leave': ({ EndpointID }) => {
     known(endpoints, EndpointID, 'endpoint');
+    const link = `pc${short(EndpointID)}`;
+    const back = ip('-o', 'link').includes(`${link}@`);
+    appendFileSync(path.join(folder, 'leave.log'), `${link} ${back ? 'is back' : 'is not back'}\n`);
     return {};
   },
   'NetworkDriver.DeleteEndpoint': ({ EndpointID }) => {

@@ -1,23 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { capabilities, networkPlugin } from '../../../src/docker-plugins/network-protocol.ts';
-import type { CallPlugin } from '../../../src/docker-plugins/plugin-call.ts';
 import type { JsonObject } from '../../../src/model/records.ts';
 import type { PluginEndpointResource, PluginNetworkResource } from '../../../src/plan/plugin-resource.ts';
-
-/** A plugin that answers as told and remembers what it was asked. */
-function fake(answers: Readonly<Record<string, JsonObject | undefined>>): {
-  readonly call: CallPlugin;
-  readonly asked: [string, unknown][];
-} {
-  const asked: [string, unknown][] = [];
-  return {
-    asked,
-    call: (method, request) => {
-      asked.push([method, request]);
-      return Promise.resolve(method in answers ? answers[method] : {});
-    },
-  };
-}
+import { fakePlugin } from './fake-plugin.ts';
 
 const network: PluginNetworkResource = {
   kind: 'plugin-network',
@@ -48,7 +33,7 @@ const endpoint: PluginEndpointResource = {
 
 describe('the remote network driver protocol', () => {
   it('tells a network with its subnets of each family', async () => {
-    const { call, asked } = fake({});
+    const { call, asked } = fakePlugin({});
     await networkPlugin(call, 'weave').createNetwork(network);
     expect(asked).toEqual([
       [
@@ -76,7 +61,7 @@ describe('the remote network driver protocol', () => {
   });
 
   it('allocates and frees a network of global scope; a plugin need not know how', async () => {
-    const { call, asked } = fake({
+    const { call, asked } = fakePlugin({
       'NetworkDriver.AllocateNetwork': { Options: { vni: '7' } },
       'NetworkDriver.FreeNetwork': undefined,
     });
@@ -93,7 +78,7 @@ describe('the remote network driver protocol', () => {
   });
 
   it('tells an endpoint, and takes addresses only where it gave none', async () => {
-    const { call, asked } = fake({
+    const { call, asked } = fakePlugin({
       'NetworkDriver.CreateEndpoint': { Interface: { Address: '10.5.0.99/24', AddressIPv6: 'fd05::99/64' } },
     });
     expect(await networkPlugin(call, 'weave').createEndpoint(endpoint)).toEqual({ addresses: ['fd05::99/64'] });
@@ -106,7 +91,7 @@ describe('the remote network driver protocol', () => {
   });
 
   it('reads the link, gateways and routes of a join', async () => {
-    const { call, asked } = fake({
+    const { call, asked } = fakePlugin({
       'NetworkDriver.Join': {
         InterfaceName: { SrcName: 'vxyz', DstPrefix: 'eth' },
         Gateway: '10.5.0.1',
@@ -127,32 +112,35 @@ describe('the remote network driver protocol', () => {
   });
 
   it('makes do with an empty answer to a join', async () => {
-    expect(await networkPlugin(fake({}).call, 'weave').join(endpoint, '/c')).toEqual({ gateways: [], routes: [] });
+    expect(await networkPlugin(fakePlugin({}).call, 'weave').join(endpoint, '/c')).toEqual({
+      gateways: [],
+      routes: [],
+    });
   });
 
   it.each<[string, JsonObject]>([
     ['destination', { RouteType: 0, NextHop: '10.5.0.1' }],
     ['next hop', { Destination: '192.0.2.0/24', RouteType: 0 }],
   ])('refuses a route without %s', async (what, route) => {
-    const { call } = fake({ 'NetworkDriver.Join': { StaticRoutes: [route] } });
+    const { call } = fakePlugin({ 'NetworkDriver.Join': { StaticRoutes: [route] } });
     await expect(networkPlugin(call, 'weave').join(endpoint, '/c')).rejects.toThrow(`a static route without ${what}`);
   });
 
   it('says so where a plugin does not know a method that it must', async () => {
-    const { call } = fake({ 'NetworkDriver.Leave': undefined });
+    const { call } = fakePlugin({ 'NetworkDriver.Leave': undefined });
     await expect(networkPlugin(call, 'weave').leave(endpoint)).rejects.toThrow(/Leave: it does not know the method/);
   });
 
   it.each([[{ Scope: 'local' }], [{ Scope: 'global', ConnectivityScope: 'local' }]])(
     'reads the scope of %j',
     async (answer) => {
-      const { call } = fake({ 'NetworkDriver.GetCapabilities': answer });
+      const { call } = fakePlugin({ 'NetworkDriver.GetCapabilities': answer });
       expect(await capabilities(call, 'weave')).toEqual({ scope: answer.Scope });
     },
   );
 
   it.each([[undefined], [{}], [{ Scope: 'swarm' }]])('refuses the capabilities %j', async (answer) => {
-    const { call } = fake({ 'NetworkDriver.GetCapabilities': answer });
+    const { call } = fakePlugin({ 'NetworkDriver.GetCapabilities': answer });
     await expect(capabilities(call, 'weave')).rejects.toThrow(/it must be "local" or "global"/);
   });
 });
