@@ -34,7 +34,14 @@ const entries = {
 
 /** What looks at the ledger and no further: the first part of a program has it, so that it reads no second one. */
 const FIRST = {
-  tsnet: ['src/cli/inspect.ts', 'src/cli/ls.ts', 'src/cli/port.ts', 'src/config/load.ts'],
+  tsnet: [
+    'src/cli/inspect.ts',
+    'src/cli/ls.ts',
+    'src/cli/port.ts',
+    'src/client/remote-engine.ts',
+    'src/config/load.ts',
+    'src/wiring/own-engine.ts',
+  ],
 };
 
 const output = {

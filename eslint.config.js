@@ -39,6 +39,11 @@ export default tseslint.config(
   fence(['src/kernel/**', 'src/store/**'], ['engine', 'ipam', 'config', 'cli', 'drivers']),
   fence(['src/launch/**', 'src/runtimes/**'], ['engine', 'ipam', 'firewall', 'store', 'config', 'cli', 'drivers']),
   fence(['src/config/**'], ['kernel', 'store', 'engine', 'cli', 'drivers']),
+  fence(
+    ['src/client/**'],
+    ['kernel', 'store', 'plan', 'ipam', 'firewall', 'launch', 'config', 'cli', 'daemon', 'drivers'],
+  ),
+  fence(['src/daemon/**'], ['cli', 'client', 'ipam', 'firewall', 'drivers']),
   fence(['src/engine/**'], ['kernel', 'store', 'config', 'cli']),
   fence(
     ['src/public/**', 'src/extensions/**', 'src/docker-plugins/**'],

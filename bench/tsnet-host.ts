@@ -1,7 +1,7 @@
 /** tsnet on the group's host: the engine in this process, and what the command line needs to find the same ledger. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { openContext } from '../src/cli/open-context.ts';
+import { openContext } from '../src/wiring/open-context.ts';
 import { loadConfig } from '../src/config/load.ts';
 import type { EngineContext } from '../src/engine/context.ts';
 import type { Engine } from '../src/engine/engine.ts';

@@ -52,9 +52,13 @@ export function lateBuiltins() {
         const name = path.replace(/^node:/, '');
         if (!builtinModules.includes(name)) return undefined;
         const external = { path: `node:${name}`, external: true, sideEffects: false };
+        const replaced = { path: name, namespace: 'late-builtins', sideEffects: false };
         if (namespace === 'late-builtins' || kind === 'dynamic-import') return external;
-        if (name in REPLACED || !early.has(name)) return { path: name, namespace: 'late-builtins', sideEffects: false };
-        return external;
+        if (name in REPLACED) return replaced;
+        // A module that is itself a function, as assert, cannot be stood for by an object of getters.
+        if (early.has(name) || (kind === 'require-call' && typeof require(external.path) === 'function'))
+          return external;
+        return replaced;
       });
       build.onLoad({ filter: /.*/, namespace: 'late-builtins' }, ({ path }) => ({
         contents: REPLACED[path] ?? lateModule(path),

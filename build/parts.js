@@ -9,6 +9,10 @@ import { isBuiltin } from 'node:module';
 import path from 'node:path';
 
 const SECOND = 'second';
+const DAEMON = 'daemon';
+
+/** What only the long-lived process needs: a part that no command reads. */
+const DAEMON_FILES = /^src\/daemon\//;
 
 /** Both as esbuild prints them once types and comments are gone. */
 const LATE_IMPORT = /\bimport\("([^"]+)"\)/g;
@@ -37,11 +41,11 @@ function fromPart(part, target) {
   return `import("part:${part}").then((part) => part[${JSON.stringify(target)}]())`;
 }
 
-/** A part: one function for each thing that it can be asked for. `targets`: name → path. */
-function partSource(entry, targets) {
+/** A part: one function for each thing that it can be asked for. `before`: the parts that are read earlier; `targets`: name → path. */
+function partSource(before, targets) {
   return [
-    // With the entry point among its imports, everything that it shares with the first part is in that one, in one piece.
-    `import ${JSON.stringify(`./${entry}`)};`,
+    // With the parts before it among its imports, everything that it shares with them is in those, in one piece.
+    ...before.map((id) => `import ${JSON.stringify(id)};`),
     ...targets.map(([, from], index) => `const open${index} = () => require(${JSON.stringify(from)});`),
     `export { ${targets.map(([name], index) => `open${index} as ${JSON.stringify(name)}`).join(', ')} };`,
   ].join('\n');
@@ -56,15 +60,26 @@ export async function parts({ root, entry, first }) {
   const late = await lateFiles({ root, entry });
   const missing = first.filter((file) => !late.includes(file));
   if (missing.length > 0) throw new Error(`build: ${missing.join(', ')}: no import() leads there from ${entry}`);
-  const second = late.filter((file) => !first.includes(file));
+  const daemon = late.filter((file) => DAEMON_FILES.test(file));
+  const second = late.filter((file) => !first.includes(file) && !daemon.includes(file));
 
   const lateImport = (file, to) => {
     if (isBuiltin(to)) return `import("${to}")`;
     if (!to.startsWith('.')) return fromPart(to, to);
     const target = path.relative(root, path.resolve(path.dirname(file), to));
-    return second.includes(target)
-      ? fromPart(SECOND, target)
-      : `Promise.resolve().then(() => require(${JSON.stringify(to)}))`;
+    const part = second.includes(target) ? SECOND : daemon.includes(target) ? DAEMON : undefined;
+    return part !== undefined ? fromPart(part, target) : `Promise.resolve().then(() => require(${JSON.stringify(to)}))`;
+  };
+  const files = (names) => names.map((file) => [file, `./${file}`]);
+  const sourceOf = (part) => {
+    switch (part) {
+      case SECOND:
+        return partSource([`./${entry}`], files(second));
+      case DAEMON:
+        return partSource([`./${entry}`, `part:${SECOND}`], files(daemon));
+      default:
+        return partSource([`./${entry}`], [[part, part]]);
+    }
   };
   return {
     name: 'parts',
@@ -81,7 +96,7 @@ export async function parts({ root, entry, first }) {
       build.onResolve({ filter: /^part:/ }, ({ path }) => ({ path: path.slice('part:'.length), namespace: 'part' }));
       build.onLoad({ filter: /.*/, namespace: 'part' }, ({ path: part }) => ({
         resolveDir: root,
-        contents: partSource(entry, part === SECOND ? second.map((file) => [file, `./${file}`]) : [[part, part]]),
+        contents: sourceOf(part),
       }));
     },
   };

@@ -1,6 +1,5 @@
 /** `tsnet connect`: attaches a container to a network. Silent when it worked, as Docker is. */
 import type { CliContext } from './context.ts';
-import { refreshHosts } from './hosts-refresh.ts';
 import { printChange, rehearsal, type ChangeOptions } from './dry-run.ts';
 import { addDryRun, address, collect, collectList, collectPairs, wholeNumber } from './options.ts';
 import type { DefineVerb } from './verbs.ts';
@@ -55,6 +54,5 @@ async function connect(
     ...(options.driverOpt === undefined ? {} : { driverOptions: options.driverOpt }),
     ...rehearsal(options),
   });
-  if (options.dryRun !== true) await refreshHosts(engine, answer.sandbox.id, (await context.config()).execRoot);
   printChange(context, { answer, options, direction: 'make' });
 }

@@ -1,5 +1,4 @@
 /** `tsnet disconnect`: takes a container off a network. */
-import { refreshHosts } from './hosts-refresh.ts';
 import { printChange, rehearsal, type ChangeOptions } from './dry-run.ts';
 import { addDryRun } from './options.ts';
 import type { DefineVerb } from './verbs.ts';
@@ -18,7 +17,6 @@ export const define: DefineVerb = (command, context) => {
     const engine = await context.engine();
     const force = options.force === true ? { force: true } : {};
     const answer = await engine.disconnect({ network, container, ...force, ...rehearsal(options) });
-    if (options.dryRun !== true) await refreshHosts(engine, container, (await context.config()).execRoot);
     printChange(context, { answer, options, direction: 'remove' });
   });
 };

@@ -1,5 +1,5 @@
 /** The `tsnet` command: hands the process to the program and its status back. The one place of the command line with globals. */
-import { openEngine } from './open-engine.ts';
+import { openEngine } from '../wiring/open-engine.ts';
 import { runCli } from './program.ts';
 import { writeOut } from './write-out.ts';
 

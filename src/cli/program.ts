@@ -9,7 +9,7 @@ import type { Config } from '../model/config.ts';
 import type { CliContext } from './context.ts';
 import { errorLines, exitStatusOf, USAGE_STATUS, UsageError } from './errors.ts';
 import { findVerb, VERBS, type VerbEntry } from './verbs.ts';
-import { VERSION } from './version.ts';
+import { VERSION } from '../wiring/version.ts';
 
 /** What the program needs of the outside. */
 export interface CliHost {
@@ -17,7 +17,8 @@ export interface CliHost {
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
   readonly ask: (question: string) => Promise<string | undefined>;
-  readonly openEngine: (config: Config) => Promise<Engine>;
+  /** `insist`: the daemon was named, so nobody else will do. */
+  readonly openEngine: (config: Config, how: { readonly insist: boolean }) => Promise<Engine>;
 }
 
 /** Runs one command line (without node and script); its exit status. Never throws. */
@@ -47,6 +48,7 @@ class Run {
   readonly #program: Command;
   readonly #context: CliContext;
   #command: Command | undefined;
+  #verb: VerbEntry | undefined;
   #config: Promise<Config> | undefined;
   #engine: Promise<Engine> | undefined;
 
@@ -74,6 +76,7 @@ class Run {
 
   async parse(argv: readonly string[]): Promise<void> {
     const verb = findVerb(firstOperand(argv) ?? '');
+    this.#verb = verb;
     // Help and mistakes need the names of all verbs; a known verb only itself.
     for (const entry of verb === undefined ? VERBS : [verb]) {
       const command = await this.#add(entry, verb !== undefined || argv.includes('help'));
@@ -111,7 +114,10 @@ class Run {
   }
 
   async #openEngine(): Promise<Engine> {
-    return this.#host.openEngine(await this.#context.config());
+    const { host } = this.#program.opts<GlobalOptions>();
+    return this.#host.openEngine(await this.#context.config(), {
+      insist: host !== undefined && this.#verb?.hidden !== true,
+    });
   }
 
   #report(error: unknown): void {

@@ -1,11 +1,7 @@
-/** `tsnet version`, and the version itself. */
+/** `tsnet version` */
+import { VERSION } from '../wiring/version.ts';
 import { jsonFormat } from './options.ts';
 import type { DefineVerb } from './verbs.ts';
-
-/** Written by the build from package.json; absent when run from the sources. */
-declare const TSNET_VERSION: string | undefined;
-
-export const VERSION: string = typeof TSNET_VERSION === 'undefined' ? '0.0.0-source' : TSNET_VERSION;
 
 export const define: DefineVerb = (command, context) => {
   command.addOption(jsonFormat()).action(({ format }: { readonly format?: string }) => {

@@ -1,13 +1,13 @@
 /** `tsnet disconnect`. */
 import type { EngineContext } from './context.ts';
 import { detach, detachPlan } from './detach.ts';
-import type { ChangeAnswer, DisconnectRequest } from './engine.ts';
+import type { DisconnectRequest, EndpointChangeAnswer } from './engine.ts';
 import { knownSandbox } from './known-sandbox.ts';
 import { findNetwork, requireEndpoint } from './lookup.ts';
 import { recover } from './recover.ts';
 import { reason } from './undo.ts';
 
-export async function disconnect(context: EngineContext, request: DisconnectRequest): Promise<ChangeAnswer> {
+export async function disconnect(context: EngineContext, request: DisconnectRequest): Promise<EndpointChangeAnswer> {
   await recover(context);
   const network = context.ledger.read((view) => findNetwork(view, request.network));
   const sandbox = await knownSandbox(context, request.container);
@@ -15,9 +15,9 @@ export async function disconnect(context: EngineContext, request: DisconnectRequ
     const found = requireEndpoint(view, network, sandbox);
     return { endpoint: found, plan: detachPlan(context, view, found.id) };
   });
-  if (request.dryRun === true) return { plan, warnings: [] };
+  if (request.dryRun === true) return { endpoint, plan, warnings: [] };
   const overridden = await context.lock.shared(() =>
     detach(context, endpoint.id, request.force === undefined ? {} : { force: request.force }),
   );
-  return { plan, warnings: overridden.map(reason) };
+  return { endpoint, plan, warnings: overridden.map(reason) };
 }

@@ -84,6 +84,12 @@ export interface ChangeAnswer {
   readonly warnings: readonly string[];
 }
 
+/** A change of one endpoint. */
+export interface EndpointChangeAnswer extends ChangeAnswer {
+  /** As it was, when it is gone now. */
+  readonly endpoint: Endpoint;
+}
+
 export interface NetworkFilters {
   /** Key → values, as `--filter` gives them: driver, id, name, label, scope, type, dangling. */
   readonly [key: string]: readonly string[];
@@ -180,9 +186,9 @@ export interface Engine {
   inspectNetwork(reference: string): Promise<DockerNetwork>;
 
   connect(request: ConnectRequest): Promise<ConnectAnswer>;
-  disconnect(request: DisconnectRequest): Promise<ChangeAnswer>;
-  publish(request: PublishRequest): Promise<ChangeAnswer & { readonly ports: readonly PublishedPort[] }>;
-  unpublish(request: PublishRequest): Promise<ChangeAnswer>;
+  disconnect(request: DisconnectRequest): Promise<EndpointChangeAnswer>;
+  publish(request: PublishRequest): Promise<EndpointChangeAnswer & { readonly ports: readonly PublishedPort[] }>;
+  unpublish(request: PublishRequest): Promise<EndpointChangeAnswer>;
 
   /** Makes a sandbox with a namespace of its own, attached; its process is started by the caller and told to `adoptProcess`. */
   createSandbox(request: CreateSandboxRequest): Promise<SandboxView & { readonly warnings: readonly string[] }>;

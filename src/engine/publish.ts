@@ -6,7 +6,7 @@ import { planDifference } from '../plan/sandbox-plan.ts';
 import type { Plan } from '../plan/resource.ts';
 import { claimPorts, protocolsOf, samePort } from './claim-ports.ts';
 import { ABANDONED, driverOf, namespacesOf, type EngineContext } from './context.ts';
-import type { ChangeAnswer, PublishRequest } from './engine.ts';
+import type { EndpointChangeAnswer, PublishRequest } from './engine.ts';
 import { staleFlows } from './flows.ts';
 import { knownSandbox } from './known-sandbox.ts';
 import { findNetwork, requireEndpoint } from './lookup.ts';
@@ -36,7 +36,7 @@ function portPlan(context: EngineContext, network: Network, before: Endpoint, af
 export async function publish(
   context: EngineContext,
   request: PublishRequest,
-): Promise<ChangeAnswer & { readonly ports: readonly PublishedPort[] }> {
+): Promise<EndpointChangeAnswer & { readonly ports: readonly PublishedPort[] }> {
   const { kernel, ledger, self } = context;
   const { network, sandbox, endpoint: found } = await target(context, request);
   const act = `publish ${request.ports.join(', ')} of ${sandbox.name} on ${network.name}`;
@@ -60,7 +60,7 @@ export async function publish(
   };
   if (request.dryRun === true) {
     const { before, after, ports } = ledger.rehearse(claim);
-    return { plan: portPlan(context, network, before, after), ports, warnings: [] };
+    return { endpoint: before, plan: portPlan(context, network, before, after), ports, warnings: [] };
   }
   return context.lock.shared(async () => {
     const { before, after, ports } = ledger.change(claim);
@@ -69,14 +69,15 @@ export async function publish(
     try {
       await kernel.ensure(plan, namespaces);
       await kernel.forgetFlows(staleFlows(ports));
+      const endpoint: Endpoint = { ...before, ports: after.ports };
       ledger.change((change) => {
-        change.putEndpoint({ ...before, ports: after.ports });
+        change.putEndpoint(endpoint);
       });
+      return { endpoint, plan, ports, warnings: [] };
     } catch (error) {
       const undo = await attempt(() => withdraw(context, { ...after, owner: ABANDONED }, ports));
       throw failure(act, error, undo);
     }
-    return { plan, ports, warnings: [] };
   });
 }
 
@@ -93,7 +94,7 @@ function named(endpoint: Endpoint, typed: string): PublishedPort[] {
   );
 }
 
-export async function unpublish(context: EngineContext, request: PublishRequest): Promise<ChangeAnswer> {
+export async function unpublish(context: EngineContext, request: PublishRequest): Promise<EndpointChangeAnswer> {
   const { ledger, self } = context;
   const { network, sandbox, endpoint } = await target(context, request);
   const ports = request.ports.flatMap((typed) => {
@@ -106,7 +107,7 @@ export async function unpublish(context: EngineContext, request: PublishRequest)
   });
   const rest = endpoint.ports.filter((port) => !ports.some((gone) => samePort(port, gone)));
   const plan = portPlan(context, network, { ...endpoint, ports: rest }, endpoint);
-  if (request.dryRun === true) return { plan, warnings: [] };
+  if (request.dryRun === true) return { endpoint, plan, warnings: [] };
   await context.lock.shared(async () => {
     const changing = ledger.change((change) => {
       const current = change.endpoint(endpoint.id);
@@ -122,5 +123,5 @@ export async function unpublish(context: EngineContext, request: PublishRequest)
     });
     await withdraw(context, changing, ports);
   });
-  return { plan, warnings: [] };
+  return { endpoint: { ...endpoint, ports: rest }, plan, warnings: [] };
 }

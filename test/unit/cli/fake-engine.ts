@@ -65,6 +65,11 @@ export function makeFakeEngine(given: Partial<FakeState> = {}): FakeEngine {
       throw new Error('give the fake engine a sandbox with an endpoint');
     return { endpoint, sandbox: view.sandbox };
   };
+  /** No verb shows it, so a test need not give a sandbox. */
+  const changeOfEndpoint = (): ReturnType<typeof change> & { endpoint: Endpoint } => ({
+    ...change(),
+    endpoint: state.sandboxes[0]?.endpoints[0] ?? ({ id: 'e'.repeat(64), sandboxId: 'f'.repeat(64) } as Endpoint),
+  });
   return {
     state,
     calls,
@@ -86,9 +91,9 @@ export function makeFakeEngine(given: Partial<FakeState> = {}): FakeEngine {
         return dockerNetwork(network, containers);
       }),
     connect: (request) => asked('connect', request, () => ({ ...attached(), ...change() })),
-    disconnect: (request) => asked('disconnect', request, change),
-    publish: (request) => asked('publish', request, () => ({ ports: state.ports, ...change() })),
-    unpublish: (request) => asked('unpublish', request, change),
+    disconnect: (request) => asked('disconnect', request, changeOfEndpoint),
+    publish: (request) => asked('publish', request, () => ({ ports: state.ports, ...changeOfEndpoint() })),
+    unpublish: (request) => asked('unpublish', request, changeOfEndpoint),
     createSandbox: (request) =>
       asked('createSandbox', request, () => ({ ...sandboxOf(request.name ?? ''), warnings: state.warnings })),
     adoptProcess: (sandboxId, pid) => asked('adoptProcess', { sandboxId, pid }, () => undefined),

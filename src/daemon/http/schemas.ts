@@ -1,0 +1,90 @@
+/** What each request of the engine may hold, as JSON Schema: what a route refuses, and what openapi.json says. */
+import Type from 'typebox';
+import type { EngineMethod } from '../../api/routes.ts';
+
+const text = (description: string) => Type.String({ description });
+const flag = (description: string) => Type.Boolean({ description });
+const texts = (description: string) => Type.Array(Type.String(), { description });
+const pairs = (description: string) => Type.Record(Type.String(), Type.String(), { description });
+const optional = Type.Optional;
+
+/** Nothing but what is named: a typing error must not pass for a default. */
+const exactly = <P extends Type.TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
+
+const network = text('Name, id or unique prefix of the id of a network');
+const container = text('Name or id of a sandbox, a path, netns:NAME, pid:N, docker:NAME, podman:NAME, containerd:ID');
+const dryRun = optional(flag('Write nothing; the plan is the answer'));
+
+const attach = {
+  ip: optional(text('IPv4 address')),
+  ip6: optional(text('IPv6 address')),
+  mac: optional(text('MAC address')),
+  interfaceName: optional(text('Name of the interface in the container')),
+  aliases: optional(texts('Further names on the network')),
+  ports: optional(texts('[IP:][HOST[-END]]:CONTAINER[-END][/tcp|udp|sctp]')),
+  gatewayPriority: optional(Type.Integer({ description: 'The highest gives the default route' })),
+  driverOptions: optional(pairs('Options of the driver')),
+};
+
+const publish = exactly({ network, container, ports: texts('As typed: 8080:80, 127.0.0.1:53:53/udp'), dryRun });
+
+export const SCHEMAS = {
+  createNetwork: exactly({
+    name: text('Name of the network'),
+    driver: optional(text('bridge unless given')),
+    ipam: optional(
+      Type.Array(
+        exactly({
+          subnet: optional(text('172.28.0.0/16')),
+          gateway: optional(text('172.28.0.1')),
+          range: optional(text('172.28.5.0/24')),
+          aux: optional(pairs('Addresses that other devices have, by name')),
+        }),
+        { description: 'Subnets; one is chosen where there is none' },
+      ),
+    ),
+    ipamDriver: optional(text('default unless given')),
+    ipamOptions: optional(pairs('Options of the IPAM driver')),
+    internal: optional(flag('No way out or in')),
+    attachable: optional(flag('Kept for Docker')),
+    enableIPv4: optional(flag('true unless given')),
+    enableIPv6: optional(flag('false unless given')),
+    options: optional(pairs('Options of the driver')),
+    labels: optional(pairs('Labels')),
+    dryRun,
+  }),
+  listNetworks: exactly({ filters: optional(text('JSON: {"driver":["bridge"]}')) }),
+  inspectNetwork: exactly({ network }),
+  removeNetwork: exactly({ network, dryRun }),
+  pruneNetworks: exactly({
+    filters: optional(Type.Record(Type.String(), Type.Array(Type.String()), { description: 'until, label, label!' })),
+    dryRun,
+  }),
+  listLeases: exactly({ network }),
+
+  connect: exactly({ network, container, ...attach, dryRun }),
+  disconnect: exactly({
+    network,
+    container,
+    force: optional(flag('Forget the endpoint even where the kernel refuses')),
+    dryRun,
+  }),
+  publish,
+  unpublish: publish,
+
+  createSandbox: exactly({
+    name: optional(text('Name of the sandbox')),
+    command: texts('Program and arguments, for the record'),
+    attach: Type.Array(exactly({ network, ...attach }), { description: 'Networks, in order' }),
+  }),
+  adoptProcess: exactly({ container, pid: Type.Integer({ minimum: 1, description: 'Process id on this host' }) }),
+  removeSandbox: exactly({ container }),
+  listSandboxes: exactly({}),
+  inspectSandbox: exactly({ container }),
+  listPorts: exactly({ container: optional(container) }),
+
+  diff: exactly({}),
+  repair: exactly({ dryRun }),
+  gc: exactly({ dryRun }),
+  info: exactly({}),
+} satisfies Record<EngineMethod, Type.TObject>;

@@ -1,0 +1,57 @@
+/**
+ * The daemon from start to stop: one lock, one engine, the parts that follow the ledger, and the sockets.
+ *
+ * It is ready when it answers, and it answers when everything on record is followed. Stopping it stops nothing else: rules,
+ * links and containers stay as they are.
+ */
+import path from 'node:path';
+import { lockDaemon } from '../kernel/daemon-lock.ts';
+import type { Config } from '../model/config.ts';
+import { VERSION } from '../wiring/version.ts';
+import { openHttpServers } from './http/http-servers.ts';
+import { buildServer } from './http/server.ts';
+import { listeningOf } from './listen.ts';
+import { openLive } from './live.ts';
+import { openLog, type Log, type LogFormat } from './log.ts';
+
+export interface DaemonRequest {
+  readonly readConfig: () => Promise<Config>;
+  readonly logFormat: LogFormat;
+  readonly writeLog: (text: string) => void;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** Resolves when the daemon has been told to stop and has stopped. @throws TsnetError where it cannot start */
+export async function runDaemon({ readConfig, logFormat, writeLog, env }: DaemonRequest): Promise<void> {
+  const config = await readConfig();
+  const log = openLog(logFormat, writeLog);
+  const places = listeningOf(config.hosts, env);
+  const unlock = lockDaemon(path.join(config.execRoot, 'daemon.lock'));
+  const live = await openLive({ config, readConfig, log });
+  const app = await buildServer({ engine: live.engine, log, version: VERSION });
+  const servers = await openHttpServers(places, (request, response) => {
+    app.routing(request, response);
+  });
+  const { dataRoot, execRoot, hosts } = config;
+  log.info({ version: VERSION, hosts, dataRoot, execRoot }, 'ready');
+
+  const reload = (): void => void live.reload();
+  process.on('SIGHUP', reload);
+  await toldToStop(log);
+  process.off('SIGHUP', reload);
+  await servers.close();
+  await app.close();
+  await live.close();
+  unlock();
+}
+
+function toldToStop(log: Log): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (signal: NodeJS.Signals): void => {
+      log.info({ signal }, 'stopping');
+      process.off('SIGTERM', stop).off('SIGINT', stop);
+      resolve();
+    };
+    process.on('SIGTERM', stop).on('SIGINT', stop);
+  });
+}
