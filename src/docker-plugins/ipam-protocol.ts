@@ -5,13 +5,13 @@ import { parseInterface, parsePrefix, withoutLength } from '../model/address.ts'
 import { TsnetError } from '../model/error.ts';
 import type { JsonObject } from '../model/records.ts';
 import type { IpamPlugin } from '../plan/ipam-plugin.ts';
-import type { CallPlugin } from './plugin-call.ts';
+import type { CallPlugin, Patience } from './plugin-call.ts';
 
 const GATEWAY = 'com.docker.network.gateway';
 
 export function ipamPlugin(call: CallPlugin, name: string): IpamPlugin {
-  const ask = async (method: string, request?: JsonObject): Promise<JsonObject> => {
-    const answer = await call(`IpamDriver.${method}`, request);
+  const ask = async (method: string, request?: JsonObject, patience?: Patience): Promise<JsonObject> => {
+    const answer = await call(`IpamDriver.${method}`, request, patience);
     if (answer !== undefined) return answer;
     throw new TsnetError('DRIVER', `plugin ${name}: ${method}: it does not know the method; is it an IPAM driver?`);
   };
@@ -49,7 +49,7 @@ export function ipamPlugin(call: CallPlugin, name: string): IpamPlugin {
     },
 
     async releasePool(poolId) {
-      await ask('ReleasePool', { PoolID: poolId });
+      await ask('ReleasePool', { PoolID: poolId }, 'once');
     },
 
     async requestAddress({ poolId, address, options }) {
@@ -61,7 +61,7 @@ export function ipamPlugin(call: CallPlugin, name: string): IpamPlugin {
     },
 
     async releaseAddress(poolId, address) {
-      await ask('ReleaseAddress', { PoolID: poolId, Address: address });
+      await ask('ReleaseAddress', { PoolID: poolId, Address: address }, 'once');
     },
   };
 }

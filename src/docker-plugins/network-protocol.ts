@@ -7,7 +7,12 @@ import { TsnetError } from '../model/error.ts';
 import type { Family, JsonObject, JsonValue } from '../model/records.ts';
 import type { NetworkPlugin, PluginEndpointAnswer, PluginJoinAnswer, PluginRoute } from '../plan/network-plugin.ts';
 import type { PluginEndpointResource, PluginNetworkResource, PluginPool } from '../plan/plugin-resource.ts';
-import type { CallPlugin } from './plugin-call.ts';
+import type { CallPlugin, Patience } from './plugin-call.ts';
+
+/**
+ * What a dead process left is taken away before every change: a plugin that is not running may not hold up other networks.
+ */
+const TAKING_AWAY: Patience = 'once';
 
 const GENERIC = 'com.docker.network.generic';
 
@@ -27,8 +32,8 @@ export async function capabilities(call: CallPlugin, name: string): Promise<Capa
 
 export function networkPlugin(call: CallPlugin, name: string): NetworkPlugin {
   /** A method that every network driver has. */
-  const ask = async (method: string, request: JsonObject): Promise<JsonObject> => {
-    const answer = await call(`NetworkDriver.${method}`, request);
+  const ask = async (method: string, request: JsonObject, patience?: Patience): Promise<JsonObject> => {
+    const answer = await call(`NetworkDriver.${method}`, request, patience);
     if (answer !== undefined) return answer;
     throw new TsnetError('DRIVER', `plugin ${name}: ${method}: it does not know the method; is it a network driver?`);
   };
@@ -49,7 +54,7 @@ export function networkPlugin(call: CallPlugin, name: string): NetworkPlugin {
     },
 
     async deleteNetwork({ networkId: NetworkID, scope }) {
-      await ask('DeleteNetwork', { NetworkID });
+      await ask('DeleteNetwork', { NetworkID }, TAKING_AWAY);
       if (scope === 'global') await tell('FreeNetwork', { NetworkID });
     },
 
@@ -68,11 +73,11 @@ export function networkPlugin(call: CallPlugin, name: string): NetworkPlugin {
     },
 
     async leave(endpoint) {
-      await ask('Leave', ids(endpoint));
+      await ask('Leave', ids(endpoint), TAKING_AWAY);
     },
 
     async deleteEndpoint(endpoint) {
-      await ask('DeleteEndpoint', ids(endpoint));
+      await ask('DeleteEndpoint', ids(endpoint), TAKING_AWAY);
     },
   };
 }

@@ -7,7 +7,7 @@ import type { NetworkPlugin, NetworkPlugins } from '../plan/network-plugin.ts';
 import { DOCKER_FOLDERS, findPlugin, pluginNames, type PluginFolders } from './find-plugin.ts';
 import { ipamPlugin } from './ipam-protocol.ts';
 import { capabilities, networkPlugin, type Capabilities } from './network-protocol.ts';
-import { PLUGIN_TIMES, pluginCaller, type CallPlugin, type PluginTimes } from './plugin-call.ts';
+import { PLUGIN_TIMES, pluginCaller, type CallPlugin, type Patience, type PluginTimes } from './plugin-call.ts';
 
 export interface DockerPlugins {
   /** Those whose socket or file is there, running or not, network driver or not. */
@@ -39,10 +39,10 @@ export function openPlugins({ folders = DOCKER_FOLDERS, times = PLUGIN_TIMES }: 
     callers.set(name, caller);
     return caller;
   };
-  const activate = async (name: string, call: CallPlugin, wanted: Subsystem): Promise<void> => {
-    const greeting = activated.get(name) ?? implementsOf(call);
-    activated.set(name, greeting);
-    const subsystems = await greeting.catch((error: unknown) => {
+  const activate = async (name: string, call: CallPlugin, wanted: Subsystem, patience?: Patience): Promise<void> => {
+    const asked = activated.get(name) ?? implementsOf(call, patience);
+    activated.set(name, asked);
+    const subsystems = await asked.catch((error: unknown) => {
       activated.delete(name);
       throw error;
     });
@@ -52,43 +52,39 @@ export function openPlugins({ folders = DOCKER_FOLDERS, times = PLUGIN_TIMES }: 
       `use Docker plugin ${name}: it implements ${subsystems.join(', ') || 'nothing'}, not ${wanted}`,
     );
   };
-  /** The caller of a plugin that has been greeted. */
-  const greeted = async (name: string, wanted: Subsystem): Promise<CallPlugin | undefined> => {
-    const call = callerOf(name);
-    if (call !== undefined) await activate(name, call, wanted);
-    return call;
+  /** Greets a plugin with the first call, and waits for it no longer than that call would. */
+  const greeting = (name: string, wanted: Subsystem): CallPlugin => {
+    return async (method, request, patience) => {
+      const call = callerOf(name);
+      if (call === undefined) throw missing(name);
+      await activate(name, call, wanted, patience);
+      return call(method, request, patience);
+    };
   };
-  const required = async (name: string, wanted: Subsystem): Promise<CallPlugin> => {
-    const call = await greeted(name, wanted);
-    if (call !== undefined) return call;
-    throw new TsnetError(
+  const missing = (name: string): TsnetError =>
+    new TsnetError(
       'NOT_FOUND',
       `use Docker plugin ${name}: it is not in ${[folders.sockets, ...folders.specs].join(', ')}; start or install it`,
     );
-  };
 
   return {
     names: () => pluginNames(folders),
     async capabilities(name) {
       const address = findPlugin(name, folders);
-      const call = await greeted(name, 'NetworkDriver');
-      if (address === undefined || call === undefined) return undefined;
-      return { ...(await capabilities(call, name)), source: address.source };
+      if (address === undefined) return undefined;
+      return { ...(await capabilities(greeting(name, 'NetworkDriver'), name)), source: address.source };
     },
     ipam: {
-      find: async (name) => {
-        const call = await greeted(name, 'IpamDriver');
-        return call === undefined ? undefined : ipamPlugin(call, name);
-      },
+      find: (name) =>
+        findPlugin(name, folders) === undefined ? undefined : ipamPlugin(greeting(name, 'IpamDriver'), name),
       names: () => pluginNames(folders),
     },
-    networks: (name): NetworkPlugin =>
-      networkPlugin(async (method, request) => (await required(name, 'NetworkDriver'))(method, request), name),
+    networks: (name): NetworkPlugin => networkPlugin(greeting(name, 'NetworkDriver'), name),
   };
 }
 
-async function implementsOf(call: CallPlugin): Promise<readonly string[]> {
-  const answer = await call('Plugin.Activate');
+async function implementsOf(call: CallPlugin, patience: Patience | undefined): Promise<readonly string[]> {
+  const answer = await call('Plugin.Activate', undefined, patience);
   const subsystems = answer?.['Implements'];
   return Array.isArray(subsystems) ? subsystems.filter((one) => typeof one === 'string') : [];
 }

@@ -27,8 +27,11 @@ export interface PluginTimes {
 
 export const PLUGIN_TIMES: PluginTimes = { connectMs: 30_000, answerMs: 60_000 };
 
+/** `patient`: a plugin that nobody listens for yet is waited for; `once`: it is not. */
+export type Patience = 'patient' | 'once';
+
 /** Undefined when the plugin does not know the method (HTTP 404). */
-export type CallPlugin = (method: string, request?: JsonObject) => Promise<JsonObject | undefined>;
+export type CallPlugin = (method: string, request?: JsonObject, patience?: Patience) => Promise<JsonObject | undefined>;
 
 interface Answer {
   readonly status: number;
@@ -44,14 +47,14 @@ export function pluginCaller(address: PluginAddress, times: PluginTimes = PLUGIN
   let answered = false;
   let failedAtMs = Number.NEGATIVE_INFINITY;
   /** A plugin may still be starting, or be started anew; one that has just failed is not waited for while its change is undone. */
-  const patienceMs = (): number => {
-    if (performance.now() - failedAtMs < UNDOING_MS) return 0;
+  const patienceMs = (patience: Patience): number => {
+    if (patience === 'once' || performance.now() - failedAtMs < UNDOING_MS) return 0;
     return answered ? Math.min(times.connectMs, RESTART_MS) : times.connectMs;
   };
-  return async (method, request) => {
+  return async (method, request, patience = 'patient') => {
     const act = `plugin ${address.name}: ${method.replace(/^.*\./, '')}`;
     try {
-      const answer = await persist(() => send(address, method, request, times.answerMs), patienceMs());
+      const answer = await persist(() => send(address, method, request, times.answerMs), patienceMs(patience));
       answered = true;
       return read(answer, act);
     } catch (error) {

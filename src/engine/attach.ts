@@ -11,7 +11,7 @@ import type { LedgerChange, LedgerView } from '../model/ledger.ts';
 import { sandboxPlan, planDifference, type AttachedEndpoint } from '../plan/sandbox-plan.ts';
 import type { Listener, SandboxFacts } from '../plan/kernel.ts';
 import type { Plan, Resource } from '../plan/resource.ts';
-import { claimPorts, protocolsOf } from './claim-ports.ts';
+import { claimPorts, listenersFor } from './claim-ports.ts';
 import { ABANDONED, driverOf, namespacesOf, settled, type EngineContext } from './context.ts';
 import { draftEndpoint } from './draft-endpoint.ts';
 import type { AttachOptions } from './engine.ts';
@@ -59,11 +59,13 @@ interface Facts {
 /** A namespace that was made a moment ago has its loopback and nothing else. */
 const NEWBORN: SandboxFacts = { links: ['lo'], foreignDefaultRoutes: [] };
 
-async function readFacts({ kernel }: EngineContext, { sandbox, attachments, birth }: AttachRequest): Promise<Facts> {
-  const protocols = protocolsOf(attachments.flatMap(({ options }) => options.ports ?? []));
+async function readFacts(context: EngineContext, { sandbox, attachments, birth }: AttachRequest): Promise<Facts> {
   return {
-    sandbox: birth === undefined ? await kernel.sandboxFacts(sandbox.netns) : NEWBORN,
-    listeners: protocols.length > 0 ? await kernel.listeners(protocols) : [],
+    sandbox: birth === undefined ? await context.kernel.sandboxFacts(sandbox.netns) : NEWBORN,
+    listeners: await listenersFor(
+      context,
+      attachments.flatMap(({ options }) => options.ports ?? []),
+    ),
   };
 }
 

@@ -9,8 +9,8 @@ import { familyOf, formatAddress, parseAddress } from '../model/address.ts';
 import { TsnetError } from '../model/error.ts';
 import { parsePortRequest, type PortRange, type PortRequest } from '../model/port-mapping.ts';
 import type { LedgerChange } from '../model/ledger.ts';
-import type { Endpoint, Network, Protocol, PublishedPort } from '../model/records.ts';
-import type { Listener } from '../plan/kernel.ts';
+import type { Endpoint, Network, PublishedPort } from '../model/records.ts';
+import type { Listener, SoughtPort } from '../plan/kernel.ts';
 import { driverOf, type EngineContext } from './context.ts';
 
 export interface PortClaims {
@@ -31,9 +31,24 @@ export function samePort(a: PublishedPort, b: PublishedPort): boolean {
   );
 }
 
-/** The protocols of ports as typed, each once. */
-export function protocolsOf(wanted: readonly string[]): Protocol[] {
-  return [...new Set(wanted.map((typed) => parsePortRequest(typed).protocol))];
+/** Ports beyond this number are not looked at one by one. */
+const MOST_SOUGHT = 16;
+
+/** The programs on the host that may be in the way of ports as typed. */
+export function listenersFor({ kernel }: EngineContext, wanted: readonly string[]): Promise<Listener[]> {
+  const requests = wanted.map(parsePortRequest);
+  if (requests.length === 0) return Promise.resolve([]);
+  const protocols = [...new Set(requests.map(({ protocol }) => protocol))];
+  const exact = requests.every((request) => choices(request) === 1);
+  const count = requests.reduce((sum, request) => sum + request.count, 0);
+  return exact && count <= MOST_SOUGHT
+    ? kernel.listeners(protocols, requests.flatMap(portsOf))
+    : kernel.listeners(protocols);
+}
+
+function portsOf({ protocol, hostPort, count }: PortRequest): SoughtPort[] {
+  if (hostPort === 'ephemeral') return [];
+  return Array.from({ length: count }, (_, index) => ({ protocol, port: hostPort.first + index }));
 }
 
 function choices({ hostPort, count }: PortRequest): number {
@@ -52,9 +67,7 @@ export function claimPorts(context: EngineContext, change: LedgerChange, claims:
   requests.sort((a, b) => choices(a.request) - choices(b.request));
   return requests.flatMap(({ typed, request }) => {
     const addresses = hostAddresses(request, publishAddress, claims, typed);
-    const ports = chooseHostPort(context, change, { request, typed, addresses, claims });
-    for (const port of ports) change.claimPort({ ...port, endpointId: claims.endpoint.id });
-    return ports;
+    return claimHostPort(context, change, { request, typed, addresses, claims });
   });
 }
 
@@ -84,8 +97,8 @@ interface Choice {
   readonly claims: PortClaims;
 }
 
-/** The first host port, of those allowed, that is free on every address; the same number on all. */
-function chooseHostPort(context: EngineContext, change: LedgerChange, choice: Choice): PublishedPort[] {
+/** Claims the first host port, of those allowed, that is free on every address; the same number on all. */
+function claimHostPort(context: EngineContext, change: LedgerChange, choice: Choice): PublishedPort[] {
   const { request, addresses, claims } = choice;
   const { protocol, containerPort, count } = request;
   const at = (hostPort: number): PublishedPort[] =>
@@ -93,7 +106,7 @@ function chooseHostPort(context: EngineContext, change: LedgerChange, choice: Ch
   let refusal: string | undefined;
   for (const first of candidates(context, change, request)) {
     const ports = at(first);
-    const taken = ports.map((port) => holder(context, change, port, claims.listeners)).find((who) => who !== undefined);
+    const taken = listenerOn(context, ports, claims.listeners) ?? claimAll(change, ports, claims.endpoint.id);
     if (taken === undefined) {
       if (request.hostPort === 'ephemeral') change.setLastEphemeralPort(protocol, first + count - 1);
       return ports;
@@ -130,23 +143,29 @@ function* candidates(
   for (let step = 0; step < size; step += 1) yield range.first + ((start + step) % size);
 }
 
-/** Who holds any of the ports, in words; undefined when they are free. */
-function holder(
-  context: EngineContext,
-  change: LedgerChange,
-  port: PublishedPort,
+/** Claims all of the ports, or none and tells who holds one of them. */
+function claimAll(change: LedgerChange, ports: readonly PublishedPort[], endpointId: string): string | undefined {
+  for (const [index, port] of ports.entries()) {
+    const other = change.claimPort({ ...port, endpointId });
+    if (other === undefined) continue;
+    for (const claimed of ports.slice(0, index)) change.releasePort({ ...claimed, endpointId });
+    const endpoint = change.endpoint(other.endpointId);
+    const sandbox = endpoint === undefined ? undefined : change.sandbox(endpoint.sandboxId);
+    return `${port.protocol} port ${portText(other)} is published by container ${sandbox?.name ?? other.endpointId.slice(0, 12)}`;
+  }
+  return undefined;
+}
+
+/** The program that has one of the ports, in words. */
+function listenerOn(
+  { kernel }: EngineContext,
+  ports: readonly PublishedPort[],
   listeners: readonly Listener[],
 ): string | undefined {
-  const [claim] = change.portConflicts(port);
-  if (claim !== undefined) {
-    const endpoint = change.endpoint(claim.endpointId);
-    const sandbox = endpoint === undefined ? undefined : change.sandbox(endpoint.sandboxId);
-    return `${port.protocol} port ${portText(claim)} is published by container ${sandbox?.name ?? claim.endpointId.slice(0, 12)}`;
-  }
-  const listener = listeners.find((other) => collides(port, other));
+  const listener = listeners.find((other) => ports.some((port) => collides(port, other)));
   if (listener === undefined) return undefined;
-  const program = context.kernel.socketHolder(listener.inode);
-  return `${port.protocol} port ${listener.port} of ${listener.address} is in use by ${program ?? 'another program'}`;
+  const program = kernel.socketHolder(listener.inode);
+  return `${listener.protocol} port ${listener.port} of ${listener.address} is in use by ${program ?? 'another program'}`;
 }
 
 function portText({ hostPort, count }: PublishedPort): string {

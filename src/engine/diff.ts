@@ -91,7 +91,11 @@ export async function repair(
             owner: `${kind} ${name}`,
             what: 'left unfinished by a process that has ended',
           })),
-        ...dead.map(({ name, reason: what }): Drift => ({ state: 'orphaned', owner: `container ${name}`, what })),
+        ...dead.removed.map(({ name, reason: what }): Drift => ({
+          state: 'orphaned',
+          owner: `container ${name}`,
+          what,
+        })),
         ...placed.repaired,
         ...drift.filter(
           (one) => !failed.some(({ drift: other }) => other.owner === one.owner && other.what === one.what),
@@ -109,6 +113,10 @@ export async function repair(
                 },
               ],
         ),
+        ...dead.failed.map(({ name, reason: why }) => ({
+          drift: { state: 'orphaned', owner: `container ${name}`, what: 'its namespace is gone' } as const,
+          reason: why,
+        })),
         ...unplannedDrift(full).map((one) => ({ drift: one, reason: one.detail })),
         ...placed.failed,
         ...failed,

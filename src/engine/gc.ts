@@ -23,16 +23,28 @@ export async function deadSandboxes(context: EngineContext): Promise<{ id: strin
   return dead;
 }
 
-/** Lets go of dead sandboxes; answers how many. */
-export async function collectDead(context: EngineContext): Promise<Garbage[]> {
-  const collected: Garbage[] = [];
+/** What came of letting go of dead sandboxes. */
+export interface Collected {
+  readonly removed: readonly Garbage[];
+  /** Those that could not be taken down now: of a driver or plugin that is gone, say. The next change tries again. */
+  readonly failed: readonly Garbage[];
+}
+
+/** Lets go of dead sandboxes. One that cannot be taken down is in no other's way. */
+export async function collectDead(context: EngineContext): Promise<Collected> {
+  const removed: Garbage[] = [];
+  const failed: Garbage[] = [];
   for (const { id, name, death } of await deadSandboxes(context)) {
     const sandbox = context.ledger.read((view) => view.sandbox(id));
     if (sandbox === undefined) continue;
-    await removeDeadSandbox(context, sandbox);
-    collected.push({ kind: 'sandbox', name, reason: death });
+    try {
+      await removeDeadSandbox(context, sandbox);
+      removed.push({ kind: 'sandbox', name, reason: death });
+    } catch (error) {
+      failed.push({ kind: 'sandbox', name, reason: `${death}, and it could not be removed: ${reason(error)}` });
+    }
   }
-  return collected;
+  return { removed, failed };
 }
 
 export async function gc(context: EngineContext, request: GcRequest = {}): Promise<Garbage[]> {
@@ -63,7 +75,8 @@ export async function gc(context: EngineContext, request: GcRequest = {}): Promi
   const dead = await collectDead(context);
   return context.lock.exclusive(async () => [
     ...finished,
-    ...dead,
+    ...dead.removed,
+    ...dead.failed,
     ...(await orphans(context, 'sweep')),
     ...(await takeDownIdle(context)),
   ]);
@@ -107,7 +120,7 @@ export async function withSpace<T>(context: EngineContext, change: () => Promise
   } catch (error) {
     const wants = ['EXHAUSTED', 'PORT_TAKEN', 'FORBIDDEN', 'CONFLICT'] as const;
     if (!(error instanceof TsnetError) || !wants.some((code) => code === error.code)) throw error;
-    if ((await collectDead(context)).length === 0) throw error;
+    if ((await collectDead(context)).removed.length === 0) throw error;
     return change();
   }
 }

@@ -72,6 +72,8 @@ export function requireSandbox(view: LedgerView, reference: string): Sandbox {
 }
 
 export function findEndpoint(view: LedgerView, network: Network, sandbox: Sandbox): Endpoint | undefined {
+  // One that is not on record has none, which is cheaper to see than an empty list.
+  if (view.sandbox(sandbox.id) === undefined) return undefined;
   return view.endpointsOfSandbox(sandbox.id).find(({ networkId }) => networkId === network.id);
 }
 

@@ -37,11 +37,11 @@ export function predefinedState(ledger: Ledger, config: Config): PredefinedState
   const wanted = defaultNetworkKeys(config);
   return ledger.read((view) => {
     const bridge = view.networkByName('bridge');
-    const free = bridge === undefined || !view.hasEndpoints(bridge.id);
+    const differs = config.bridge === 'none' ? bridge !== undefined : bridge?.configuredBy !== wanted;
     return {
       wanted,
       complete: view.networkByName('none') !== undefined && view.networkByName('host') !== undefined,
-      stale: free && (config.bridge === 'none' ? bridge !== undefined : bridge?.configuredBy !== wanted),
+      stale: differs && (bridge === undefined || !view.hasEndpoints(bridge.id)),
     };
   });
 }

@@ -4,7 +4,7 @@ import { parsePortRequest } from '../model/port-mapping.ts';
 import type { Endpoint, Network, PublishedPort, Sandbox } from '../model/records.ts';
 import { planDifference } from '../plan/sandbox-plan.ts';
 import type { Plan } from '../plan/resource.ts';
-import { claimPorts, protocolsOf, samePort } from './claim-ports.ts';
+import { claimPorts, listenersFor, samePort } from './claim-ports.ts';
 import { ABANDONED, driverOf, namespacesOf, type EngineContext } from './context.ts';
 import type { EndpointChangeAnswer, PublishRequest } from './engine.ts';
 import { staleFlows } from './flows.ts';
@@ -40,7 +40,7 @@ export async function publish(
   const { kernel, ledger, self } = context;
   const { network, sandbox, endpoint: found } = await target(context, request);
   const act = `publish ${request.ports.join(', ')} of ${sandbox.name} on ${network.name}`;
-  const listeners = await kernel.listeners(protocolsOf(request.ports));
+  const listeners = await listenersFor(context, request.ports);
   const claim = (
     change: Parameters<Parameters<typeof ledger.change>[0]>[0],
   ): { before: Endpoint; after: Endpoint; ports: readonly PublishedPort[] } => {

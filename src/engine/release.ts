@@ -11,9 +11,10 @@ export function releaseEndpoint(context: EngineContext, change: LedgerChange, en
   const untilMs = context.now() + context.config.quarantineSeconds * 1000;
   for (const { address } of endpoint.addresses) {
     const bare = address.slice(0, address.indexOf('/'));
-    change.releaseAddress(endpoint.networkId, bare);
     if (context.config.quarantineSeconds > 0) {
       change.holdAddress(endpoint.networkId, bare, { kind: 'quarantine', untilMs }, 'static');
+    } else {
+      change.releaseAddress(endpoint.networkId, bare);
     }
   }
   for (const port of endpoint.ports) change.releasePort({ ...port, endpointId: endpoint.id });

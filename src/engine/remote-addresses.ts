@@ -51,7 +51,7 @@ export async function withRemoteAddresses<T>(
 /** Gives the addresses of an endpoint back to the IPAM plugin of its network. */
 export async function releaseAddresses(context: EngineContext, network: Network, endpoint: Endpoint): Promise<void> {
   if (network.poolIds === undefined || endpoint.addresses.length === 0) return;
-  const plugin = await requiredPlugin(context, network);
+  const plugin = requiredPlugin(context, network);
   for (const { address } of endpoint.addresses) {
     const bare = withoutLength(address);
     const poolId = poolOf(network, familyOf(bare), bare)?.poolId;
@@ -62,7 +62,7 @@ export async function releaseAddresses(context: EngineContext, network: Network,
 async function settle(context: EngineContext, attachment: Attachment, given: Given[]): Promise<Attachment> {
   const { network, options } = attachment;
   if (network.poolIds === undefined) return attachment;
-  const plugin = await requiredPlugin(context, network);
+  const plugin = requiredPlugin(context, network);
   const mac = options.mac ?? ((await plugin.requiresMac()) ? randomMac() : undefined);
   const ask = async (family: Family, wanted: string | undefined): Promise<string | undefined> => {
     const pool = poolOf(network, family, wanted);

@@ -42,7 +42,7 @@ export async function withRemotePools<T>(
   const { request } = wanted;
   const driver = request.ipamDriver ?? 'default';
   if (driver === 'default') return work(undefined);
-  const plugin = await context.ipamPlugins.find(driver);
+  const plugin = context.ipamPlugins.find(driver);
   if (plugin === undefined) throw noSuchIpamDriver(context, driver, request.name);
   const given: Held[] = [];
   try {
@@ -97,7 +97,7 @@ async function giveBack(plugin: IpamPlugin, given: readonly Held[]): Promise<voi
 export async function releasePools(context: EngineContext, network: Network): Promise<void> {
   const { poolIds, pools } = network;
   if (poolIds === undefined) return;
-  const plugin = await requiredPlugin(context, network);
+  const plugin = requiredPlugin(context, network);
   for (const { subnet, gateway, aux } of pools) {
     const poolId = poolIds[subnet];
     if (poolId === undefined) continue;
@@ -106,11 +106,8 @@ export async function releasePools(context: EngineContext, network: Network): Pr
 }
 
 /** The IPAM plugin of a network on record. */
-export async function requiredPlugin(
-  { ipamPlugins }: EngineContext,
-  { name, ipamDriver }: Network,
-): Promise<IpamPlugin> {
-  const plugin = await ipamPlugins.find(ipamDriver);
+export function requiredPlugin({ ipamPlugins }: EngineContext, { name, ipamDriver }: Network): IpamPlugin {
+  const plugin = ipamPlugins.find(ipamDriver);
   if (plugin !== undefined) return plugin;
   throw new TsnetError('NOT_FOUND', `network ${name}: its IPAM plugin ${ipamDriver} is not there; start or install it`);
 }

@@ -3,7 +3,7 @@
  */
 import type { Family } from '../model/records.ts';
 import { addressFamily, addressText, broadcastBytes, type PrefixBytes } from './address-bytes.ts';
-import { attribute, readAttributes } from './netlink-attribute.ts';
+import { attribute, blank, readAttributes } from './netlink-attribute.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, type NetlinkRequest } from './netlink-message.ts';
 
 const RTM_NEWADDR = 20;
@@ -45,7 +45,10 @@ export function dumpAddresses(family: Family, link: number): NetlinkRequest {
 }
 
 function header(family: Family, length: number, flags: number, link: number): Buffer {
-  const bytes = Buffer.of(addressFamily(family), length, flags, 0, 0, 0, 0, 0);
+  const bytes = blank(HEADER_BYTES);
+  bytes.writeUInt8(addressFamily(family), 0);
+  bytes.writeUInt8(length, 1);
+  bytes.writeUInt8(flags, 2);
   bytes.writeUInt32LE(link, 4);
   return bytes;
 }

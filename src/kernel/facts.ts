@@ -1,15 +1,18 @@
 /**
  * What is on the host, and in a sandbox before we add to it: read, never changed.
  */
+import { readFileSync } from 'node:fs';
 import type { Family } from '../model/records.ts';
 import type { Facts, HostLink, HostRoute, SandboxFacts } from '../plan/kernel.ts';
 import { ROUTE_PROTOCOL, TAG_PREFIX } from '../plan/resource.ts';
 import { dumpAddresses, parseAddress } from './address-message.ts';
 import { dumpLinks, parseLink, type Link } from './link-message.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
+import type { OpenSandbox } from './open-sandboxes.ts';
 import { RT_TABLE_LOCAL, RT_TABLE_MAIN, type Route } from './route-message.ts';
 import { ALL_TABLES, readRoutes } from './route-table.ts';
 
+const LOOPBACK = 'lo';
 const FAMILIES: readonly Family[] = [4, 6];
 /** Every link has these: fe80::/10 and multicast. They belong to nobody. */
 const IPV6_NOISE = /^(fe[89ab]|ff)/;
@@ -63,19 +66,26 @@ export async function readLinks(socket: NetlinkSocket): Promise<Link[]> {
   return (await socket.dump(dumpLinks())).map(parseLink);
 }
 
-export async function readSandboxFacts(sandbox: NetlinkSocket): Promise<SandboxFacts> {
-  const links = await readLinks(sandbox);
+/** What a namespace has before we add to it: most have their loopback and nothing else, which a glance tells. */
+export async function readSandboxFacts(sandbox: OpenSandbox): Promise<SandboxFacts> {
+  if (sandbox.inside(hasOnlyLoopback)) return { links: [LOOPBACK], foreignDefaultRoutes: [] };
+  const socket = sandbox.socket();
+  const links = await readLinks(socket);
   const foreignDefaultRoutes: Family[] = [];
-  // Nothing leads out of a namespace that has only its loopback.
-  const isolated = links.every(({ medium }) => medium === 'loopback');
-  for (const family of isolated ? [] : FAMILIES) {
-    const table = await readRoutes(sandbox, family, RT_TABLE_MAIN);
+  for (const family of FAMILIES) {
+    const table = await readRoutes(socket, family, RT_TABLE_MAIN);
     const foreign = table.some(
       ({ destination, unicast, protocol }) => unicast && isDefault(destination) && protocol !== ROUTE_PROTOCOL,
     );
     if (foreign) foreignDefaultRoutes.push(family);
   }
   return { links: links.map(({ name }) => name), foreignDefaultRoutes };
+}
+
+/** Of this thread's namespace; two lines of headings, then a link a line: "    lo: 1184 …". */
+function hasOnlyLoopback(): boolean {
+  const [, , first = '', ...rest] = readFileSync('/proc/thread-self/net/dev', 'latin1').trimEnd().split('\n');
+  return rest.length === 0 && first.trimStart().startsWith(`${LOOPBACK}:`);
 }
 
 /** Links whose alias says that they are ours. */

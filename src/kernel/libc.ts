@@ -25,6 +25,8 @@ export interface Libc {
   setNetlinkOption(fd: number, option: number, value: number): void;
   /** flock(2) without waiting; false while somebody else's lock is in the way. */
   tryLock(fd: number, mode: 'shared' | 'exclusive'): boolean;
+  /** Whether a socket could listen on (tcp), or take packets of (udp), a port of every local address, IPv4 and IPv6. */
+  canBind(protocol: 'tcp' | 'udp', port: number): boolean;
   /** Port of a netlink socket; undefined if `fd` is no netlink socket. */
   netlinkPort(fd: number): number | undefined;
 }
@@ -34,8 +36,16 @@ const MS_BIND = 4096;
 const MNT_DETACH = 2;
 const NS_GET_NSTYPE = 0xb703;
 const AF_UNIX = 1;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_STREAM_CLOEXEC = 0o2000001;
 const SOCK_DGRAM_CLOEXEC = 0o2000002;
 const SOL_SOCKET = 1;
+const SO_REUSEADDR = 2;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const SOCKADDR_IN_BYTES = 16;
+const SOCKADDR_IN6_BYTES = 28;
 const SO_NETNS_COOKIE = 71;
 const LOCK_SH = 1;
 const LOCK_EX = 2;
@@ -73,6 +83,13 @@ function loadLibc(): Libc {
   const flock = bind('int flock(int fd, int operation)');
   const getsockname = bind('int getsockname(int fd, void *address, void *length)');
 
+  const bindSocket = bind('int bind(int fd, const void *address, uint32_t length)');
+
+  const setOption = (fd: number, level: number, option: number, value: number): number => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeInt32LE(value, 0);
+    return setsockopt(fd, level, option, bytes, bytes.length);
+  };
   const check = (result: number): number => {
     if (result < 0) throw new KernelRefusal(koffi.errno());
     return result;
@@ -93,10 +110,23 @@ function loadLibc(): Libc {
         closeSync(fd);
       }
     },
-    setNetlinkOption: (fd, option, value) => {
-      const bytes = Buffer.alloc(4);
-      bytes.writeInt32LE(value, 0);
-      check(setsockopt(fd, SOL_NETLINK, option, bytes, bytes.length));
+    setNetlinkOption: (fd, option, value) => void check(setOption(fd, SOL_NETLINK, option, value)),
+    canBind: (protocol, port) => {
+      const type = protocol === 'tcp' ? SOCK_STREAM_CLOEXEC : SOCK_DGRAM_CLOEXEC;
+      const both = openSocket(AF_INET6, type, 0);
+      const family = both < 0 ? AF_INET : AF_INET6;
+      const fd = both < 0 ? check(openSocket(AF_INET, type, 0)) : both;
+      try {
+        if (family === AF_INET6) check(setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0));
+        // TCP: what is left of closed connections does not count. UDP sockets would share the port then.
+        if (protocol === 'tcp') check(setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1));
+        const address = Buffer.alloc(family === AF_INET6 ? SOCKADDR_IN6_BYTES : SOCKADDR_IN_BYTES);
+        address.writeUInt16LE(family, 0);
+        address.writeUInt16BE(port, 2);
+        return bindSocket(fd, address, address.length) === 0;
+      } finally {
+        closeSync(fd);
+      }
     },
     tryLock: (fd, mode) => {
       if (flock(fd, (mode === 'shared' ? LOCK_SH : LOCK_EX) | LOCK_NB) === 0) return true;

@@ -4,6 +4,8 @@
 import { formatMac, macBytes } from '../model/mac.ts';
 import {
   attribute,
+  blank,
+  firstAttribute,
   nested,
   nestedIn,
   readAttributes,
@@ -182,7 +184,7 @@ export function deleteLink(index: number): NetlinkRequest {
 }
 
 function header(index: number, up: boolean): Buffer {
-  const bytes = Buffer.alloc(HEADER_BYTES);
+  const bytes = blank(HEADER_BYTES);
   bytes.writeInt32LE(index, 4);
   if (up) {
     bytes.writeUInt32LE(IFF_UP, 8);
@@ -205,6 +207,12 @@ function settingAttributes(settings: LinkSettings): Buffer[] {
 function mediumOf(type: number): Link['medium'] {
   if (type === ARPHRD_ETHER) return undefined;
   return type === ARPHRD_LOOPBACK ? 'loopback' : 'other';
+}
+
+/** Index of a link, and of the other end of a veth, without a look at the rest. */
+export function parseLinkNumbers(payload: Buffer): Pick<Link, 'index' | 'lower'> {
+  const lower = firstAttribute(payload.subarray(HEADER_BYTES), IFLA_LINK);
+  return { index: payload.readInt32LE(4), lower: lower?.readUInt32LE(0) };
 }
 
 export function parseLink(payload: Buffer): Link {

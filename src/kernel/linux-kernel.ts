@@ -140,7 +140,7 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     sandboxFacts: async (netns) => {
       const sandbox = sandboxes.enter(netns);
       try {
-        return await readSandboxFacts(sandbox.socket());
+        return await readSandboxFacts(sandbox);
       } finally {
         await sandbox.leave();
       }
@@ -155,7 +155,7 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     },
     taggedLinks: async () =>
       new Map((await readTaggedLinks(host.socket('route'))).map(({ alias, name }) => [alias, name])),
-    listeners: (protocols) => readListeners(protocols, () => host.socket('sock-diag')),
+    listeners: (protocols, ports) => readListeners({ protocols, ports, open: () => host.socket('sock-diag') }),
     socketHolder,
     ephemeralPorts,
     forgetFlows: (filters) => forgetFlows(filters, () => host.socket('netfilter')),

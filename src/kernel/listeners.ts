@@ -3,9 +3,10 @@
  */
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { Family, Protocol } from '../model/records.ts';
-import type { Listener } from '../plan/kernel.ts';
+import type { Listener, SoughtPort } from '../plan/kernel.ts';
 import { dumpBoundSockets, parseBoundSocket, type BoundSocket, type DiagProtocol } from './inet-diag.ts';
 import { errorCode, refused } from './kernel-refusal.ts';
+import { libc } from './libc.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
 import { parseSctpEndpoints, parseSocketTable } from './proc-net.ts';
 
@@ -14,14 +15,34 @@ const MAPPED = '::ffff:';
 /** What a kernel says that has no inet_diag for the protocol. */
 const WITHOUT_DIAG = ['ENOENT', 'EINVAL', 'EPROTONOSUPPORT', 'EOPNOTSUPP'];
 
-/** The sockets of the host that listen on, or are bound without a peer to, a port. `open`: a sock-diag socket, to be kept open. */
-export async function readListeners(protocols: readonly Protocol[], open: () => NetlinkSocket): Promise<Listener[]> {
+export interface ListenerQuery {
+  readonly protocols: readonly Protocol[];
+  /** All that matter, where they are known and few. */
+  readonly ports: readonly SoughtPort[] | undefined;
+  /** Opens a sock-diag socket of the host, or has one open. */
+  readonly open: () => NetlinkSocket;
+}
+
+/** The sockets of the host that listen on, or are bound without a peer to, a port. */
+export async function readListeners({ protocols, ports, open }: ListenerQuery): Promise<Listener[]> {
+  // Who can bind a port himself knows that nobody else has it, without asking for all sockets there are.
+  if (ports?.every(canBind) === true) return [];
   const listeners: Listener[] = [];
   for (const protocol of new Set(protocols)) {
     const sockets = protocol === 'sctp' ? sctpSockets() : await boundSockets(protocol, open);
     listeners.push(...sockets.flatMap((socket) => listenersOf(protocol, socket)));
   }
   return listeners;
+}
+
+/** False also where it cannot be told: then the sockets are looked at. */
+function canBind({ protocol, port }: SoughtPort): boolean {
+  if (protocol === 'sctp') return false;
+  try {
+    return libc().canBind(protocol, port);
+  } catch {
+    return false;
+  }
 }
 
 function listenersOf(protocol: Protocol, { address, port, inode, ipv6Only }: BoundSocket): Listener[] {

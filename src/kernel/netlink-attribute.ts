@@ -20,37 +20,61 @@ export function aligned(length: number): number {
   return (length + 3) & ~3;
 }
 
-export function attribute(type: number, payload: Buffer): Buffer {
-  const bytes = Buffer.alloc(aligned(HEADER_BYTES + payload.length));
-  bytes.writeUInt16LE(HEADER_BYTES + payload.length, 0);
+/** Zeros, out of the pool of Node.js: a buffer of its own for a few bytes costs more than the bytes. */
+export function blank(length: number): Buffer {
+  return Buffer.allocUnsafe(length).fill(0);
+}
+
+/** An attribute with room for its payload. */
+function opened(type: number, payloadBytes: number): Buffer {
+  const bytes = blank(aligned(HEADER_BYTES + payloadBytes));
+  bytes.writeUInt16LE(HEADER_BYTES + payloadBytes, 0);
   bytes.writeUInt16LE(type, 2);
-  payload.copy(bytes, HEADER_BYTES);
+  return bytes;
+}
+
+export function attribute(type: number, payload: Buffer): Buffer {
+  const bytes = opened(type, payload.length);
+  bytes.set(payload, HEADER_BYTES);
   return bytes;
 }
 
 export function nested(type: number, ...attributes: readonly Buffer[]): Buffer {
-  return attribute(type | NESTED, Buffer.concat(attributes));
+  const bytes = opened(
+    type | NESTED,
+    attributes.reduce((sum, { length }) => sum + length, 0),
+  );
+  let at = HEADER_BYTES;
+  for (const inner of attributes) {
+    bytes.set(inner, at);
+    at += inner.length;
+  }
+  return bytes;
 }
 
 /** A string with its final zero byte. */
 export function textAttribute(type: number, text: string): Buffer {
-  return attribute(type, Buffer.from(`${text}\0`));
+  const bytes = opened(type, Buffer.byteLength(text) + 1);
+  bytes.write(text, HEADER_BYTES);
+  return bytes;
 }
 
 export function u8Attribute(type: number, value: number): Buffer {
-  return attribute(type, Buffer.of(value));
+  const bytes = opened(type, 1);
+  bytes.writeUInt8(value, HEADER_BYTES);
+  return bytes;
 }
 
 export function u16Attribute(type: number, value: number): Buffer {
-  const payload = Buffer.allocUnsafe(2);
-  payload.writeUInt16LE(value, 0);
-  return attribute(type, payload);
+  const bytes = opened(type, 2);
+  bytes.writeUInt16LE(value, HEADER_BYTES);
+  return bytes;
 }
 
 export function u32Attribute(type: number, value: number): Buffer {
-  const payload = Buffer.allocUnsafe(4);
-  payload.writeUInt32LE(value >>> 0, 0);
-  return attribute(type, payload);
+  const bytes = opened(type, 4);
+  bytes.writeUInt32LE(value >>> 0, HEADER_BYTES);
+  return bytes;
 }
 
 /**
@@ -72,6 +96,17 @@ export function readAttributes(bytes: Buffer): Attributes {
       return place && bytes.subarray(place.at, place.end);
     },
   };
+}
+
+/** The first attribute of a type, for who needs no other. */
+export function firstAttribute(bytes: Buffer, type: number): Buffer | undefined {
+  for (let at = 0; at + HEADER_BYTES <= bytes.length;) {
+    const length = bytes.readUInt16LE(at);
+    if (length < HEADER_BYTES || at + length > bytes.length) break;
+    if ((bytes.readUInt16LE(at + 2) & TYPE_MASK) === type) return bytes.subarray(at + HEADER_BYTES, at + length);
+    at += aligned(length);
+  }
+  return undefined;
 }
 
 /** The attributes nested in one; none if it is not there. */

@@ -3,7 +3,7 @@
  *
  * Source: include/uapi/linux/netlink.h.
  */
-import { aligned, readAttributes, textOf } from './netlink-attribute.ts';
+import { aligned, blank, readAttributes, textOf } from './netlink-attribute.ts';
 
 export const NLM_F_REQUEST = 0x1;
 export const NLM_F_ACK = 0x4;
@@ -44,7 +44,7 @@ export type NetlinkAnswer =
  * success it tells with the last alone, which so speaks for all.
  */
 export function encodeRequests(requests: readonly NetlinkRequest[], first: number): Buffer {
-  const bytes = Buffer.alloc(requests.reduce((sum, { payload }) => sum + aligned(HEADER_BYTES + payload.length), 0));
+  const bytes = blank(requests.reduce((sum, { payload }) => sum + aligned(HEADER_BYTES + payload.length), 0));
   let at = 0;
   for (const [index, { type, flags = 0, payload }] of requests.entries()) {
     const acknowledged = index === requests.length - 1 ? NLM_F_ACK : 0;
@@ -52,7 +52,7 @@ export function encodeRequests(requests: readonly NetlinkRequest[], first: numbe
     bytes.writeUInt16LE(type, at + 4);
     bytes.writeUInt16LE(NLM_F_REQUEST | acknowledged | flags, at + 6);
     bytes.writeUInt32LE(first + index, at + 8);
-    payload.copy(bytes, at + HEADER_BYTES);
+    bytes.set(payload, at + HEADER_BYTES);
     at += aligned(HEADER_BYTES + payload.length);
   }
   return bytes;

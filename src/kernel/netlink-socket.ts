@@ -209,10 +209,17 @@ function takeAnswer(exchange: Exchange, answer: NetlinkAnswer): void {
   if (index === exchange.replies.length - 1) exchange.end();
 }
 
-function openRaw(protocol: number): RawNetlinkSocket {
+let loaded: typeof RawNetlinkSocket | undefined;
+
+function loadRaw(): typeof RawNetlinkSocket {
   const { RawNetlinkSocket: Raw } = createRequire(import.meta.url)(
     'netlink/dist/raw.js',
   ) as typeof import('netlink/dist/raw.js');
+  return Raw;
+}
+
+function openRaw(protocol: number): RawNetlinkSocket {
+  const Raw = (loaded ??= loadRaw());
   const fd = lowestFreeFd();
   const raw = new Raw(protocol, { recvBufferSize: RECEIVE_BUFFER_BYTES, sendBufferSize: SEND_BUFFER_BYTES });
   const libc = libcIfLoaded();

@@ -16,6 +16,8 @@ export interface OpenSandbox {
   readonly file: () => number;
   /** A route socket inside. Throws as `file` does. */
   readonly socket: () => NetlinkSocket;
+  /** Does one synchronous thing inside. Throws as `file` does. */
+  readonly inside: <T>(act: () => T) => T;
   /** Closes what was opened, unless others are inside; to be called once. */
   readonly leave: () => Promise<void>;
 }
@@ -30,20 +32,25 @@ export class OpenSandboxes {
   readonly #shared = new Map<string, Shared>();
 
   enter(netns: Netns): OpenSandbox {
-    const key = JSON.stringify([netns.path, netns.device, netns.inode, netns.cookie]);
+    const key = `${netns.path} ${netns.device}:${netns.inode} ${netns.cookie ?? ''}`;
     const shared = this.#shared.get(key) ?? { visitors: 0, file: undefined, socket: undefined };
     this.#shared.set(key, shared);
     shared.visitors += 1;
-    const file = (): number => (shared.file ??= openNetns(netns));
-    const socket = (): NetlinkSocket => {
-      if (shared.file !== undefined) return inNetns(shared.file, openRouteSocket);
-      const opened = openNetnsAnd(netns, openRouteSocket);
+    const inside = <T>(act: () => T): T => {
+      if (shared.file !== undefined) return inNetns(shared.file, act);
+      const opened = openNetnsAnd(netns, act);
       shared.file = opened.file;
       return opened.done;
     };
     return {
-      file,
-      socket: () => (shared.socket ??= socket()),
+      file: () => (shared.file ??= openNetns(netns)),
+      socket: () => (shared.socket ??= inside(openRouteSocket)),
+      inside: (act) =>
+        inside(() => {
+          // Whoever looks around will have something to say as well: one way in and out for both.
+          shared.socket ??= openRouteSocket();
+          return act();
+        }),
       leave: async () => {
         shared.visitors -= 1;
         if (shared.visitors > 0) return;

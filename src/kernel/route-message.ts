@@ -4,7 +4,7 @@
 import type { Family } from '../model/records.ts';
 import { ROUTE_PROTOCOL } from '../plan/resource.ts';
 import { addressBytes, addressFamily, addressText, prefixBytes } from './address-bytes.ts';
-import { attribute, readAttributes, u32Attribute, u32Of } from './netlink-attribute.ts';
+import { attribute, blank, readAttributes, u32Attribute, u32Of } from './netlink-attribute.ts';
 import { NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, type NetlinkRequest } from './netlink-message.ts';
 
 const RTM_NEWROUTE = 24;
@@ -80,14 +80,14 @@ function scopeOf(route: WantedRoute): number {
 
 /** Routes of one table, or of all (0). Old kernels ignore `table`; a table that was never used is refused with ENOENT. */
 export function dumpRoutes(family: Family, table: number): NetlinkRequest {
-  const head = Buffer.alloc(HEADER_BYTES);
+  const head = blank(HEADER_BYTES);
   head.writeUInt8(addressFamily(family), 0);
   return { type: RTM_GETROUTE, payload: table === 0 ? head : Buffer.concat([head, u32Attribute(RTA_TABLE, table)]) };
 }
 
 function routePayload(route: WantedRoute, scope: number): Buffer {
   const destination = prefixBytes(route.destination);
-  const head = Buffer.alloc(HEADER_BYTES);
+  const head = blank(HEADER_BYTES);
   head.writeUInt8(addressFamily(route.family), 0);
   head.writeUInt8(destination.length, 1);
   head.writeUInt8(ROUTE_PROTOCOL, 5);

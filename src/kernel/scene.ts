@@ -11,7 +11,6 @@ import type { Namespaces } from '../plan/kernel.ts';
 import type { Place } from '../plan/resource.ts';
 import { refused } from './kernel-refusal.ts';
 import { getLink, parseLink, type Link } from './link-message.ts';
-import { inNetns } from './netns.ts';
 import type { NetlinkSocket, Outcome } from './netlink-socket.ts';
 import type { OpenSandbox, OpenSandboxes } from './open-sandboxes.ts';
 import { take, type Step } from './steps.ts';
@@ -85,7 +84,7 @@ export class Scene {
   /** Does one synchronous thing inside a place. */
   async inside<T>(place: Place, act: () => T): Promise<T> {
     if (place === 'host') return act();
-    const done = inNetns(this.#enterable(place.sandbox).file(), act);
+    const done = this.#enterable(place.sandbox).inside(act);
     await this.#leaveOldest();
     return done;
   }
@@ -186,7 +185,12 @@ export async function findLinks(scene: Scene, place: Place, names: readonly stri
 
 /** The answer to `getLink`; undefined if there is no such link. */
 export function linkIn(outcome: Outcome | undefined, attempt: string): Link | undefined {
+  const reply = replyIn(outcome, attempt);
+  return reply && parseLink(reply);
+}
+
+/** The same as it came. */
+export function replyIn(outcome: Outcome | undefined, attempt: string): Buffer | undefined {
   if (outcome?.refusal !== undefined && outcome.refusal.code !== 'ENODEV') throw refused(attempt, outcome.refusal);
-  const reply = outcome?.replies[0];
-  return reply === undefined ? undefined : parseLink(reply);
+  return outcome?.replies[0];
 }

@@ -13,6 +13,8 @@ import {
   createVeth,
   deleteLink,
   getLink,
+  parseLink,
+  parseLinkNumbers,
   setBridgePort,
   setLink,
   type Link,
@@ -20,7 +22,7 @@ import {
 } from './link-message.ts';
 import type { NetlinkRequest } from './netlink-message.ts';
 import { isOurs, macOfTag } from './ownership.ts';
-import { findLinks, isGone, linkIn, type Scene } from './scene.ts';
+import { findLinks, isGone, replyIn, type Scene } from './scene.ts';
 import type { Outcome } from './netlink-socket.ts';
 import { accepting, take, tryAll, type Step } from './steps.ts';
 import { hostDifferences, isPair, peerDifferences } from './veth-differences.ts';
@@ -28,14 +30,16 @@ import { hostDifferences, isPair, peerDifferences } from './veth-differences.ts'
 /** Each pair of a run needs the open file of its namespace: fewer than a scene keeps open. */
 const PAIRS_AT_ONCE = 16;
 
-/** A pair with the host's end that was found or made for it. */
-interface Pair {
+/** The host's end that was found; of one that was made, its number and that of its other end. */
+type HostEnd =
+  | { readonly fresh: true; readonly host: Pick<Link, 'index' | 'lower'> }
+  | { readonly fresh: false; readonly host: Link };
+
+type Pair = HostEnd & {
   readonly veth: VethResource;
-  readonly host: Link;
   /** Index of the bridge that the host's end belongs to. */
   readonly master: number | undefined;
-  readonly fresh: boolean;
-}
+};
 
 /** `rulesKeepApart`: asked each time, since an administrator may switch it at any moment (see bridged-frames.ts). */
 export function vethExecutor(rulesKeepApart: () => boolean): Executor<'veth'> {
@@ -134,14 +138,17 @@ async function create(veths: readonly VethResource[], scene: Scene): Promise<Pai
     ...veths.flatMap((veth) => [creation(veth, scene.namespaceFile(veth.sandbox)), getLink(veth.host)]),
   ]);
   const masters = new Map(
-    bridges.map((bridge, index) => [bridge, linkIn(outcomes[index], `look for bridge ${bridge}`)?.index]),
+    bridges.map((bridge, index) => {
+      const reply = replyIn(outcomes[index], `look for bridge ${bridge}`);
+      return [bridge, reply && parseLinkNumbers(reply).index];
+    }),
   );
   return veths.map((veth, index): Pair => {
     const master = veth.master === undefined ? undefined : masters.get(veth.master);
     const at = bridges.length + index * 2;
-    const pair = pairIn(veth, outcomes[at], outcomes[at + 1], scene);
+    const host = hostEndIn(veth, outcomes[at], outcomes[at + 1], scene);
     if (veth.master !== undefined && master === undefined) throw bridgeMissing(veth);
-    return { ...pair, master };
+    return { veth, master, ...host };
   });
 }
 
@@ -154,19 +161,21 @@ function creation(veth: VethResource, netns: number): NetlinkRequest {
   );
 }
 
-function pairIn(
+function hostEndIn(
   veth: VethResource,
   created: Outcome | undefined,
   looked: Outcome | undefined,
   scene: Scene,
-): Omit<Pair, 'master'> {
+): HostEnd {
   const refusal = created?.refusal;
   const attempt = `create veth ${veth.host} with ${veth.peer} in ${scene.describe({ sandbox: veth.sandbox })}`;
   if (refusal !== undefined && refusal.code !== 'EEXIST') throw refused(attempt, refusal);
-  const host = linkIn(looked, `look for veth ${veth.host}`);
-  if (host === undefined) throw refusal === undefined ? vanished(attempt) : peerNameTaken(veth, scene);
-  if (refusal !== undefined && !isOurs(host, ownMark(veth))) throw hostNameTaken(veth, host);
-  return { veth, host, fresh: refusal === undefined };
+  const reply = replyIn(looked, `look for veth ${veth.host}`);
+  if (reply === undefined) throw refusal === undefined ? vanished(attempt) : peerNameTaken(veth, scene);
+  if (refusal === undefined) return { fresh: true, host: parseLinkNumbers(reply) };
+  const host = parseLink(reply);
+  if (!isOurs(host, ownMark(veth))) throw hostNameTaken(veth, host);
+  return { fresh: false, host };
 }
 
 function bridgeMissing(veth: VethResource): TsnetError {
@@ -199,7 +208,8 @@ function hostNameTaken(veth: VethResource, link: Link): TsnetError {
 async function ensurePeer({ veth, host, fresh }: Pair, scene: Scene): Promise<boolean> {
   const place: Place = { sandbox: veth.sandbox };
   const attempt = `set up ${veth.peer} in ${scene.describe(place)}`;
-  if (fresh && host.lower !== undefined) {
+  if (fresh) {
+    if (host.lower === undefined) throw vanished(attempt);
     scene.remember(place, veth.peer, host.lower);
     scene.post(place, [{ attempt, request: setLink(host.lower, { up: true }) }]);
     return true;
@@ -213,8 +223,8 @@ async function ensurePeer({ veth, host, fresh }: Pair, scene: Scene): Promise<bo
 }
 
 /** Marks the host's end ours, makes it a port and brings it up. */
-function hostEnd({ veth, host, master }: Pair): Step[] {
-  if (hostDifferences(veth, host, master).length === 0) return [];
+function hostEnd({ veth, host, fresh, master }: Pair): Step[] {
+  if (!fresh && hostDifferences(veth, host, master).length === 0) return [];
   const attempt = `set up veth ${veth.host}`;
   const up = {
     attempt,
@@ -222,7 +232,7 @@ function hostEnd({ veth, host, master }: Pair): Step[] {
   };
   if (master === undefined) return [up];
   return [
-    ...(host.up ? [] : [accepting('EAFNOSUPPORT', { attempt, request: withoutLinkLocal(host.index) })]),
+    ...(fresh || !host.up ? [accepting('EAFNOSUPPORT', { attempt, request: withoutLinkLocal(host.index) })] : []),
     up,
     { attempt, request: setBridgePort(host.index, veth) },
   ];

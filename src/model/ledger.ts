@@ -86,7 +86,8 @@ export interface LedgerChange extends LedgerView {
   releaseAddress(networkId: string, address: string): void;
   /** Drops all leases, cursors and marks of a network. */
   forgetNetwork(networkId: string): void;
-  claimPort(claim: PortClaim): void;
+  /** Unless another claim collides: that one is answered, and nothing is written. */
+  claimPort(claim: PortClaim): PortClaim | undefined;
   releasePort(claim: PortClaim): void;
   setLastEphemeralPort(protocol: Protocol, port: number): void;
   setRealized(networkId: string, realized: boolean): void;

@@ -39,8 +39,8 @@ export interface IpamPlugin {
 }
 
 export interface IpamPlugins {
-  /** Undefined where there is no plugin of that name; rejects where there is one that does not answer, or is for something else. */
-  find(name: string): Promise<IpamPlugin | undefined>;
+  /** Undefined where there is no plugin of that name. It is spoken to with the first call. */
+  find(name: string): IpamPlugin | undefined;
   /** Docker plugins that are there, whatever they are for. */
   names(): readonly string[];
 }

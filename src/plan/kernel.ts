@@ -62,6 +62,12 @@ export interface Listener {
   readonly inode: number;
 }
 
+/** A port of the host, on whatever address. */
+export interface SoughtPort {
+  readonly protocol: Protocol;
+  readonly port: number;
+}
+
 /** Which conntrack entries to delete. Every given field must match. */
 export interface FlowFilter {
   readonly family: Family;
@@ -155,7 +161,8 @@ export interface Kernel {
   visit<T>(netns: Netns, work: () => Promise<T>): Promise<T>;
   /** Those of our tagged host links that exist: tag → link name. A veth whose host end is there proves that its namespace lives. */
   taggedLinks(): Promise<Map<string, string>>;
-  listeners(protocols: readonly Protocol[]): Promise<Listener[]>;
+  /** Of these protocols; where `ports` are given, those that hold none of them may be left out. */
+  listeners(protocols: readonly Protocol[], ports?: readonly SoughtPort[]): Promise<Listener[]>;
   /** "nginx (pid 812)" for a socket inode, if it can be found. */
   socketHolder(inode: number): string | undefined;
   /** First and last port of net.ipv4.ip_local_port_range of the host. */

@@ -28,12 +28,17 @@ function runAt(pairs: KeyValues, tables: Tables, address: bigint): TakenRun | un
   return run !== undefined && run.end >= address ? run : undefined;
 }
 
+/** The same for an address that is likely to be free: whether it is held at all costs less to find out. */
+function heldRunAt(pairs: KeyValues, tables: Tables, address: bigint): TakenRun | undefined {
+  return pairs.get(tables.lease(address)) === undefined ? undefined : runAt(pairs, tables, address);
+}
+
 function putRun(pairs: KeyValues, tables: Tables, { start, end }: TakenRun): void {
   pairs.put(tables.run(start), end.toString(16));
 }
 
 function joinRuns(pairs: KeyValues, tables: Tables, address: bigint): void {
-  const before = address === 0n ? undefined : runAt(pairs, tables, address - 1n);
+  const before = address === 0n ? undefined : heldRunAt(pairs, tables, address - 1n);
   const after = pairs.get(tables.run(address + 1n)) as string | undefined;
   if (after !== undefined) pairs.remove(tables.run(address + 1n));
   putRun(pairs, tables, {
@@ -115,7 +120,7 @@ function* restingInOrder(
 export function leasesFor(pairs: KeyValues, networkId: string, family: Family): Leases {
   const tables = leaseTables(networkId, family);
   return {
-    takenRunAt: (address) => runAt(pairs, tables, address),
+    takenRunAt: (address) => heldRunAt(pairs, tables, address),
     get last() {
       const last = pairs.get(tables.last) as string | undefined;
       return last === undefined ? undefined : BigInt(`0x${last}`);

@@ -16,10 +16,11 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { TsnetError } from '../model/error.ts';
 import { randomId } from '../model/ids.ts';
-import type { Ledger } from '../model/ledger.ts';
+import type { Ledger, LedgerChange } from '../model/ledger.ts';
 import { openEnvironment, type Environment } from './environment.ts';
 import { journal, type Journal } from './journal.ts';
 import { META } from './keys.ts';
+import { rememberedPairs } from './remembered-pairs.ts';
 import { changeOf, networkChangeOf, viewOf } from './view.ts';
 
 /** Counted up when keys or records change in a way that an older tsnet would misread. */
@@ -133,6 +134,10 @@ export function openLedger(places: LedgerPlaces): Ledger {
   const store = openStore(places);
   const { gate, networks, endpoints } = store;
   const parts = { networks: networks.pairs, endpoints: endpoints.pairs };
+  const remembered = rememberedPairs(networks.pairs);
+  const unchanged = { ...parts, networks: remembered.pairs };
+  const view = viewOf(unchanged);
+  let endpointsChange: LedgerChange | undefined;
   let isChanging = false;
 
   /** Nobody else on this host changes anything meanwhile. A change within a change would wait for itself. */
@@ -159,7 +164,11 @@ export function openLedger(places: LedgerPlaces): Ledger {
       networks.refresh();
       endpoints.refresh();
       try {
-        if (generation(networks) === generation(endpoints)) return look(viewOf(parts));
+        const count = generation(networks);
+        if (count === generation(endpoints)) {
+          remembered.at(count);
+          return look(view);
+        }
       } finally {
         networks.refresh();
         endpoints.refresh();
@@ -172,7 +181,8 @@ export function openLedger(places: LedgerPlaces): Ledger {
         endpoints.transact(() => {
           const count = generation(networks);
           if (generation(endpoints) !== count) endpoints.pairs.put(META.generation, count);
-          return make(changeOf(parts));
+          remembered.at(count);
+          return make((endpointsChange ??= changeOf(unchanged)));
         }, 'commit'),
       ),
     changeNetworks: (make) =>

@@ -3,9 +3,8 @@
  * whatever collides with a range is found by seeking backwards from its end.
  */
 import { familyOf } from '../model/address.ts';
-import { TsnetError } from '../model/error.ts';
 import type { PortClaim } from '../model/ledger.ts';
-import type { Protocol, PublishedPort } from '../model/records.ts';
+import type { Family, Protocol, PublishedPort } from '../model/records.ts';
 import type { KeyValues } from './key-values.ts';
 import { portKey, portTable, portTableOf } from './keys.ts';
 
@@ -29,13 +28,15 @@ function overlapping(
   return found;
 }
 
-/** The host addresses of one family that have claims: one seek each. */
-function claimedAddresses(pairs: KeyValues, table: string): string[] {
-  const addresses: string[] = [];
-  let entry = pairs.atOrAfter(table, table);
+/** The host addresses of one family that have claims, the wildcard as well if it has none: one seek each. */
+function claimedAddresses(pairs: KeyValues, table: string, family: Family): string[] {
+  const wildcard = WILDCARD[family];
+  const addresses: string[] = [wildcard];
+  // No IPv4 address sorts before its wildcard, which is mostly the only one.
+  let entry = pairs.atOrAfter(table, family === 4 ? `${table}${wildcard}0` : table);
   while (entry !== undefined) {
     const address = entry.key.slice(table.length, entry.key.lastIndexOf('/'));
-    addresses.push(address);
+    if (address !== wildcard) addresses.push(address);
     entry = pairs.atOrAfter(table, `${table}${address}0`);
   }
   return addresses;
@@ -47,7 +48,7 @@ export function portConflicts(pairs: KeyValues, wanted: PublishedPort): PortClai
   const family = familyOf(hostAddress);
   const addresses =
     hostAddress === WILDCARD[family]
-      ? claimedAddresses(pairs, portTable(protocol, family))
+      ? claimedAddresses(pairs, portTable(protocol, family), family)
       : [hostAddress, WILDCARD[family]];
   return addresses
     .flatMap((address) => overlapping(pairs, protocol, address, { first: hostPort, last: hostPort + count - 1 }))
@@ -64,19 +65,11 @@ function isSame(a: PortClaim, b: PortClaim): boolean {
   );
 }
 
-/**
- * Claims ports; claiming one's own again changes nothing.
- * @throws TsnetError PORT_TAKEN
- */
-export function claimPort(pairs: KeyValues, claim: PortClaim): void {
-  const conflict = portConflicts(pairs, claim).find((other) => !isSame(other, claim));
-  if (conflict !== undefined) {
-    throw new TsnetError(
-      'PORT_TAKEN',
-      `port ${claim.hostPort}/${claim.protocol} on ${claim.hostAddress} is held by endpoint ${conflict.endpointId.slice(0, 12)}`,
-    );
-  }
-  pairs.put(portKey(claim.protocol, claim.hostAddress, claim.hostPort), claim);
+/** Claims ports, unless another claim collides: that one is answered, and nothing is written. */
+export function claimPort(pairs: KeyValues, claim: PortClaim): PortClaim | undefined {
+  const [conflict] = portConflicts(pairs, claim);
+  if (conflict === undefined) pairs.put(portKey(claim.protocol, claim.hostAddress, claim.hostPort), claim);
+  return conflict;
 }
 
 /** Lets go of a claim; nothing happens when it is somebody else's or not there. */

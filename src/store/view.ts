@@ -90,9 +90,7 @@ export function changeOf(parts: Parts): LedgerChange {
       forgetLeases(endpoints, networkId);
       endpoints.remove(realizedKey(networkId));
     },
-    claimPort: (claim) => {
-      claimPort(endpoints, claim);
-    },
+    claimPort: (claim) => claimPort(endpoints, claim),
     releasePort: (claim) => {
       releasePort(endpoints, claim);
     },

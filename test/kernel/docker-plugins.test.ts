@@ -212,6 +212,26 @@ describe('when a Docker plugin', () => {
     expect(stderr).toMatch(/use Docker plugin weaver: it is not in \/run\/docker\/plugins, .*; start or install it/);
   });
 
+  it('has died as has a container of it, all else goes on without waiting for it', async () => {
+    await host.mustTsnet(['create', '-d', 'weaver', '--subnet', '10.5.0.0/24', 'lan']);
+    const [a, b, c] = [lab.namespace('a'), lab.namespace('b'), lab.namespace('c')];
+    await host.mustTsnet(['connect', 'lan', a.path]);
+    await host.mustTsnet(['connect', 'bridge', b.path]);
+    await stage.kill('socket');
+    for (const { name } of [a, b]) await host.must('ip', ['netns', 'delete', name]);
+    // The namespace of a veth goes some time after its file.
+    const collected = await until(async () => {
+      const { stdout } = await host.tsnet(['gc']);
+      return stdout.includes(`sandbox   ${a.name}`) && stdout;
+    });
+    expect(collected).toMatch(/could not be removed: .*nobody listens at .*weaver\.sock/);
+    await host.mustTsnet(['connect', 'bridge', c.path]);
+    await host.tsnet(['gc']);
+    expect(await stage.counts()).toMatchObject({ endpoints: 2 });
+    await stage.start();
+    await until(async () => (await host.tsnet(['gc'])).status === 0 && (await stage.counts())['endpoints'] === 1);
+  });
+
   it('comes back from a crash without memory, its containers can go', async () => {
     await host.mustTsnet(['create', '-d', 'weaver', '--subnet', '10.5.0.0/24', 'lan']);
     const container = lab.namespace('c');

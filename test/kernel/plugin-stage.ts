@@ -32,11 +32,12 @@ export class PluginStage {
     await until(() => heard.includes('listening'));
   }
 
-  async kill(): Promise<void> {
+  /** `leaving`: what a killed program leaves, a socket where nobody listens. */
+  async kill(leaving: 'nothing' | 'socket' = 'nothing'): Promise<void> {
     const plugin = this.#plugin;
     plugin?.kill('SIGKILL');
     await until(() => plugin?.exitCode !== null || plugin.signalCode !== null);
-    rmSync(SOCKET, { force: true });
+    if (leaving === 'nothing') rmSync(SOCKET, { force: true });
   }
 
   /** What goes wrong from now on. */

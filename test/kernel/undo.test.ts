@@ -49,7 +49,7 @@ function engineOn(onKernel: Kernel, onLedger: Ledger): Engine {
     kernel: onKernel,
     config,
     drivers: givenDrivers(BUILT_IN_DRIVERS),
-    ipamPlugins: { find: () => Promise.resolve(undefined), names: () => [] },
+    ipamPlugins: { find: () => undefined, names: () => [] },
     lock: changeLock(`${dir}/run`),
     self,
     now: () => Date.now(),

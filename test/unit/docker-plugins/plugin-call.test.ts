@@ -111,6 +111,11 @@ describe('a call to a Docker plugin', () => {
     expect(await asking).toEqual({ Implements: ['NetworkDriver'] });
   });
 
+  it('is made once where nobody needs to wait for it', async () => {
+    const call = caller({ connectMs: 60_000, answerMs: 5000 });
+    await expect(call('NetworkDriver.Leave', {}, 'once')).rejects.toMatchObject({ code: 'RUNTIME' });
+  });
+
   it('says that nobody listens, and does not wait again for a plugin that has just failed', async () => {
     const call = caller({ connectMs: 100, answerMs: 5000 });
     const nobody = {
