@@ -6,6 +6,7 @@
  */
 import path from 'node:path';
 import { lockDaemon } from '../kernel/daemon-lock.ts';
+import { tellServiceManager, watchdogMs } from '../kernel/service-manager.ts';
 import type { Config } from '../model/config.ts';
 import { VERSION } from '../wiring/version.ts';
 import { openHttpServers } from './http/http-servers.ts';
@@ -34,15 +35,44 @@ export async function runDaemon({ readConfig, logFormat, writeLog, env }: Daemon
   });
   const { dataRoot, execRoot, hosts } = config;
   log.info({ version: VERSION, hosts, dataRoot, execRoot }, 'ready');
+  const manager = serviceManager(env);
+  manager.tell(`READY=1\nSTATUS=serving ${hosts.join(', ')}`);
 
-  const reload = (): void => void live.reload();
+  const reload = (): void => {
+    manager.tell(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
+    void live.reload().then(() => {
+      manager.tell('READY=1');
+    });
+  };
   process.on('SIGHUP', reload);
   await toldToStop(log);
   process.off('SIGHUP', reload);
+  manager.tell('STOPPING=1');
   await servers.close();
   await app.close();
   await live.close();
+  manager.close();
   unlock();
+}
+
+interface ServiceManager {
+  tell(state: string): void;
+  close(): void;
+}
+
+/** Told in turn that we live, where it wants to know: a daemon that hangs is started anew. */
+function serviceManager(env: NodeJS.ProcessEnv): ServiceManager {
+  const tell = (state: string): void => {
+    tellServiceManager(env, state);
+  };
+  const every = watchdogMs(env);
+  const timer = every === undefined ? undefined : setInterval(tell, every, 'WATCHDOG=1');
+  return {
+    tell,
+    close: () => {
+      clearInterval(timer);
+    },
+  };
 }
 
 function toldToStop(log: Log): Promise<void> {
