@@ -196,6 +196,7 @@ export default defineDriver<BridgeSettings>({
     interfacePrefix: settings.interfacePrefix,
     publishAddress: settings.publishAddress,
   }),
+  changeMtu: (_network, settings, { mtu }) => ({ ...settings, mtu }),
   networkPlan,
   endpointPlan,
 });

@@ -31,7 +31,7 @@ import {
 import { TAG_PREFIX, type IpvlanResource, type Plan } from '../../src/plan/resource.ts';
 import { lanEndpointPlan, OWN_ADDRESS } from '../macvlan/lan-endpoint.ts';
 import { PARENT_ALIASES, PARENT_OPTIONS } from '../macvlan/options.ts';
-import { configureParent, parentPlan, type ParentSettings } from '../macvlan/parent-link.ts';
+import { changeParentMtu, configureParent, parentPlan, type ParentSettings } from '../macvlan/parent-link.ts';
 
 type Mode = IpvlanResource['mode'];
 type Flag = IpvlanResource['flag'];
@@ -125,6 +125,7 @@ export default defineDriver<IpvlanSettings>({
   parseSettings: (settings) => settings as IpvlanSettings,
   configure,
   endpointDefaults,
+  changeMtu: changeParentMtu,
   networkPlan: (network, settings) => parentPlan(settings, network.id),
   endpointPlan,
 });

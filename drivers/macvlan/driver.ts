@@ -24,7 +24,7 @@ import { TAG_PREFIX, type MacvlanResource, type Plan } from '../../src/plan/reso
 import { accessPlan, configureHostAccess, shimPlan, type HostAccess } from './host-access.ts';
 import { lanEndpointPlan, OWN_ADDRESS } from './lan-endpoint.ts';
 import { macvlanAliases, macvlanOptions } from './options.ts';
-import { configureParent, parentPlan, type ParentSettings } from './parent-link.ts';
+import { changeParentMtu, configureParent, parentPlan, type ParentSettings } from './parent-link.ts';
 
 type Mode = MacvlanResource['mode'];
 
@@ -125,6 +125,7 @@ export default defineDriver<MacvlanSettings>({
   parseSettings: (settings) => settings as MacvlanSettings,
   configure,
   endpointDefaults,
+  changeMtu: changeParentMtu,
   networkPlan,
   endpointPlan,
 });

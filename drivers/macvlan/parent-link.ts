@@ -3,9 +3,9 @@
  * ("eth0.50"), or, without one, a dummy that leads nowhere.
  */
 import { TsnetError } from '../../src/model/error.ts';
-import type { JsonObject } from '../../src/model/records.ts';
+import type { JsonObject, Network } from '../../src/model/records.ts';
 import type { ConfigureInput } from '../../src/plan/driver.ts';
-import type { HostLink } from '../../src/plan/kernel.ts';
+import type { Facts, HostLink } from '../../src/plan/kernel.ts';
 import { TAG_PREFIX, type Plan } from '../../src/plan/resource.ts';
 
 export interface ParentSettings extends JsonObject {
@@ -63,6 +63,20 @@ export function configureParent({ draft, facts }: ConfigureInput, dummyPrefix: s
   if (link.alias === vlanTag(name)) return { parent: name, parentIs: 'vlan', mtu: fitting(link.mtu) };
   checkCarrier(link, refuse);
   return { parent: name, parentIs: 'given', mtu: fitting(link.mtu) };
+}
+
+/** Another MTU for containers that are there: no more than that of the parent of now. */
+export function changeParentMtu<S extends ParentSettings>(
+  { name }: Network,
+  settings: S,
+  { mtu, facts }: { readonly mtu: number; readonly facts: Facts },
+): S {
+  const most = facts.links.find((link) => link.name === settings.parent)?.mtu ?? mtu;
+  if (mtu <= most) return { ...settings, mtu };
+  throw new TsnetError(
+    'FORBIDDEN',
+    `update network ${name}: mtu ${mtu} is more than the ${most} of its parent ${settings.parent}; raise that first`,
+  );
 }
 
 function missing(name: string, base: string | undefined, links: readonly HostLink[]): string {

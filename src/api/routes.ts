@@ -65,6 +65,12 @@ export const ROUTES: { readonly [M in EngineMethod]: Route<M> } = {
 
   connect: request('POST', '/networks/:network/connect', 'Connect a container to a network'),
   disconnect: request('POST', '/networks/:network/disconnect', 'Disconnect a container from a network'),
+  updateNetwork: request('POST', '/networks/:network/update', 'Change labels or MTU of a network in use'),
+  updateEndpoint: request(
+    'POST',
+    '/networks/:network/endpoints/:container/update',
+    'Change the aliases of a connected container',
+  ),
   publish: request('POST', '/networks/:network/publish', 'Publish ports of a connected container'),
   unpublish: request('POST', '/networks/:network/unpublish', 'Withdraw published ports'),
 

@@ -22,6 +22,11 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'disconnect', summary: 'Disconnect a container from a network', load: () => import('./disconnect.ts') },
   { name: 'publish', summary: 'Publish ports of a connected container', load: () => import('./publish.ts') },
   { name: 'unpublish', summary: 'Withdraw published ports', load: () => import('./unpublish.ts') },
+  {
+    name: 'update',
+    summary: 'Change a network, or a container on it, while it is in use',
+    load: () => import('./update.ts'),
+  },
   { name: 'ls', aliases: ['list'], summary: 'List networks', load: () => import('./ls.ts') },
   { name: 'inspect', summary: 'Show networks in full', load: () => import('./inspect.ts') },
   { name: 'rm', aliases: ['remove'], summary: 'Remove networks', load: () => import('./rm.ts') },

@@ -35,6 +35,10 @@ export function followingEngine(engine: Engine, follow: Follow): Engine {
     connect: (request) => (rehearsed(request) ? engine.connect(request) : then(engine.connect(request), oneSandbox)),
     disconnect: (request) =>
       rehearsed(request) ? engine.disconnect(request) : then(engine.disconnect(request), oneSandbox),
+    updateNetwork: (request) =>
+      rehearsed(request) ? engine.updateNetwork(request) : then(engine.updateNetwork(request), () => NO_SANDBOX),
+    updateEndpoint: (request) =>
+      rehearsed(request) ? engine.updateEndpoint(request) : then(engine.updateEndpoint(request), oneSandbox),
     publish: (request) => (rehearsed(request) ? engine.publish(request) : then(engine.publish(request), oneSandbox)),
     unpublish: (request) =>
       rehearsed(request) ? engine.unpublish(request) : then(engine.unpublish(request), oneSandbox),

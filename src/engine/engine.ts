@@ -79,6 +79,23 @@ export interface PublishRequest extends Rehearsable {
   readonly ports: readonly string[];
 }
 
+export interface UpdateNetworkRequest extends Rehearsable {
+  readonly network: string;
+  /** Set, whether they are there or not. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly removeLabels?: readonly string[];
+  /** Bytes; of the network's links and of those of every container on it. */
+  readonly mtu?: number;
+}
+
+export interface UpdateEndpointRequest extends Rehearsable {
+  readonly network: string;
+  readonly container: string;
+  /** Added to those that there are. */
+  readonly aliases?: readonly string[];
+  readonly removeAliases?: readonly string[];
+}
+
 export interface ChangeAnswer {
   readonly plan: Plan;
   readonly warnings: readonly string[];
@@ -187,6 +204,8 @@ export interface Engine {
 
   connect(request: ConnectRequest): Promise<ConnectAnswer>;
   disconnect(request: DisconnectRequest): Promise<EndpointChangeAnswer>;
+  updateNetwork(request: UpdateNetworkRequest): Promise<ChangeAnswer>;
+  updateEndpoint(request: UpdateEndpointRequest): Promise<EndpointChangeAnswer>;
   publish(request: PublishRequest): Promise<EndpointChangeAnswer & { readonly ports: readonly PublishedPort[] }>;
   unpublish(request: PublishRequest): Promise<EndpointChangeAnswer>;
 

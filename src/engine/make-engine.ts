@@ -63,6 +63,8 @@ export function makeEngine({ ledger, config, openContext }: EngineParts): Engine
 
     connect: (request) => acting(import('./connect.ts'), (use, on) => use.connect(on, request)),
     disconnect: (request) => acting(import('./disconnect.ts'), (use, on) => use.disconnect(on, request)),
+    updateNetwork: (request) => acting(import('./update.ts'), (use, on) => use.updateNetwork(on, request)),
+    updateEndpoint: (request) => acting(import('./update.ts'), (use, on) => use.updateEndpoint(on, request)),
     publish: (request) => acting(import('./publish.ts'), (use, on) => use.publish(on, request)),
     unpublish: (request) => acting(import('./publish.ts'), (use, on) => use.unpublish(on, request)),
 

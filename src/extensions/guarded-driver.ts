@@ -11,6 +11,7 @@ import type { Plan } from '../plan/resource.ts';
 
 /** `source`: the file or package that it came from, for messages. */
 export function guardedDriver(driver: Driver, source: string): Driver {
+  const { changeMtu } = driver;
   const called = `driver ${driver.name} (${source})`;
   const refuse = (act: string, why: string, cause?: unknown): never => {
     throw new TsnetError('DRIVER', `${act}: ${called} ${why}; nothing was made`, { cause });
@@ -57,6 +58,17 @@ export function guardedDriver(driver: Driver, source: string): Driver {
         ? defaults
         : refuse(act, 'gave no interfacePrefix and publishAddress for its endpoints');
     },
+    ...(changeMtu === undefined
+      ? {}
+      : {
+          changeMtu: (network, change) => {
+            const act = `update network ${network.name}`;
+            const settings = ask(act, 'changeMtu', () => changeMtu(frozenCopy(network), frozenCopy(change)));
+            return isJson(settings) && isObject(settings)
+              ? settings
+              : refuse(act, `decided on settings that are no JSON object: ${nameOf(settings)}`);
+          },
+        }),
     networkPlan,
     endpointPlan: (network, endpoint) =>
       plan(`network ${network.name}`, 'endpointPlan', { network, endpoint, networkPlan: networkPlan(network) }, () =>

@@ -95,6 +95,12 @@ export interface DriverDefinition<Settings> {
   /** Decides everything that depends on options, defaults and host; throws TsnetError to refuse. */
   readonly configure: (input: ConfigureInput) => Settings;
   readonly endpointDefaults: (network: Network, settings: Settings) => EndpointDefaults;
+  /** Settings with another MTU, for a network in use; throws TsnetError to refuse. Absent: it cannot change. */
+  readonly changeMtu?: (
+    network: Network,
+    settings: Settings,
+    change: { readonly mtu: number; readonly facts: Facts },
+  ) => Settings;
   /** What must exist for the network. */
   readonly networkPlan: (network: Network, settings: Settings) => Plan;
   /** What must exist for one endpoint, default routes left out: those belong to the sandbox (`sandbox-plan.ts`). */
@@ -104,10 +110,11 @@ export interface DriverDefinition<Settings> {
 /** A driver as the engine holds it, its settings type closed over. */
 export interface Driver extends Omit<
   DriverDefinition<JsonObject>,
-  'endpointDefaults' | 'networkPlan' | 'endpointPlan'
+  'endpointDefaults' | 'changeMtu' | 'networkPlan' | 'endpointPlan'
 > {
   readonly [MADE_BY_DEFINE_DRIVER]: true;
   readonly endpointDefaults: (network: Network) => EndpointDefaults;
+  readonly changeMtu?: (network: Network, change: { readonly mtu: number; readonly facts: Facts }) => JsonObject;
   readonly networkPlan: (network: Network) => Plan;
   readonly endpointPlan: (network: Network, endpoint: Endpoint) => Plan;
 }
@@ -119,11 +126,14 @@ export interface Driver extends Omit<
 export function defineDriver<Settings extends JsonObject>(
   definition: DriverDefinition<Settings> & { readonly parseSettings: (settings: JsonObject) => Settings },
 ): Driver {
-  const { parseSettings, endpointDefaults, networkPlan, endpointPlan, ...rest } = definition;
+  const { parseSettings, endpointDefaults, changeMtu, networkPlan, endpointPlan, ...rest } = definition;
   return {
     ...rest,
     [MADE_BY_DEFINE_DRIVER]: true,
     endpointDefaults: (network) => endpointDefaults(network, parseSettings(network.settings)),
+    ...(changeMtu === undefined
+      ? {}
+      : { changeMtu: (network, change) => changeMtu(network, parseSettings(network.settings), change) }),
     networkPlan: (network) => networkPlan(network, parseSettings(network.settings)),
     endpointPlan: (network, endpoint) => endpointPlan(network, parseSettings(network.settings), endpoint),
   };

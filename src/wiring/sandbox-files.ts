@@ -18,6 +18,11 @@ export function keepingFiles(engine: Engine, execRoot: string): Engine {
       if (request.dryRun !== true) await refreshHosts(engine, request.container, execRoot);
       return answer;
     },
+    updateEndpoint: async (request) => {
+      const answer = await engine.updateEndpoint(request);
+      if (request.dryRun !== true) await refreshHosts(engine, answer.endpoint.sandboxId, execRoot);
+      return answer;
+    },
     gc: async (request) => {
       const garbage = await engine.gc(request);
       if (request?.dryRun !== true) {

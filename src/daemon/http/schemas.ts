@@ -69,6 +69,20 @@ export const SCHEMAS = {
     force: optional(flag('Forget the endpoint even where the kernel refuses')),
     dryRun,
   }),
+  updateNetwork: exactly({
+    network,
+    labels: optional(pairs('Labels to set')),
+    removeLabels: optional(texts('Labels to remove')),
+    mtu: optional(Type.Integer({ description: 'Bytes; of the network and of every container on it' })),
+    dryRun,
+  }),
+  updateEndpoint: exactly({
+    network,
+    container,
+    aliases: optional(texts('Aliases to add')),
+    removeAliases: optional(texts('Aliases to remove')),
+    dryRun,
+  }),
   publish,
   unpublish: publish,
 

@@ -92,6 +92,8 @@ export function makeFakeEngine(given: Partial<FakeState> = {}): FakeEngine {
       }),
     connect: (request) => asked('connect', request, () => ({ ...attached(), ...change() })),
     disconnect: (request) => asked('disconnect', request, changeOfEndpoint),
+    updateNetwork: (request) => asked('updateNetwork', request, change),
+    updateEndpoint: (request) => asked('updateEndpoint', request, changeOfEndpoint),
     publish: (request) => asked('publish', request, () => ({ ports: state.ports, ...changeOfEndpoint() })),
     unpublish: (request) => asked('unpublish', request, changeOfEndpoint),
     createSandbox: (request) =>
