@@ -3,6 +3,7 @@ import { attach } from './control-plane/attach.ts';
 import { burst } from './control-plane/burst.ts';
 import { commandLine, startUp } from './control-plane/command-line.ts';
 import { crowd } from './control-plane/crowd.ts';
+import { daemon } from './control-plane/daemon.ts';
 import { leases } from './control-plane/leases.ts';
 import { macvlan } from './control-plane/macvlan.ts';
 import { networks } from './control-plane/networks.ts';
@@ -22,7 +23,7 @@ const perBackend = (...make: readonly ((backend: Backend) => Group)[]): Group[] 
 export const GROUPS: readonly Group[] = [
   startUp,
   leases,
-  ...perBackend(attach, commandLine, networks, publish, burst, repair),
+  ...perBackend(attach, daemon, commandLine, networks, publish, burst, repair),
   macvlan,
   crowd,
   ...perBackend(cni, netavark, dockerd),

@@ -1,0 +1,114 @@
+/**
+ * Attach and detach through the daemon's API: beside the kernel's own cost, and beside dockerd's API where there is one. Whoever asks
+ * is this process, over one connection that is kept open.
+ */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { remoteEngine } from '../../src/client/remote-engine.ts';
+import type { Engine } from '../../src/engine/engine.ts';
+import { firewallFloor } from '../firewall-floor.ts';
+import { Skipped, type Group, type Row, type SkippedRow } from '../group.ts';
+import { inTurn, timed } from '../in-turn.ts';
+import { requireInstalled } from '../installed.ts';
+import { attachBare, deleteBare, floorEndpoint, openFloor } from '../kernel-floor.ts';
+import { openDockerApi } from '../peers/docker-api.ts';
+import { startDockerd } from '../peers/dockerd.ts';
+import { openHost, TSNET, type Backend, type TsnetHost } from '../tsnet-host.ts';
+
+const RUNS = 40;
+const WARM_UP = 30;
+const PEER_RUNS = 15;
+const NETWORK = 'web';
+const BRIDGE = 'bench0';
+const SOCKET = '/run/tsnet/tsnet.sock';
+const START_SECONDS = 30;
+
+/** It ends with our pid namespace. */
+async function startDaemon(env: TsnetHost['env']): Promise<Engine> {
+  const daemon = spawn(process.execPath, [TSNET, 'daemon'], { env, stdio: 'ignore' });
+  const end = performance.now() + START_SECONDS * 1000;
+  while (!existsSync(SOCKET)) {
+    if (daemon.exitCode !== null || performance.now() > end) throw new Error('the daemon did not come up');
+    await setTimeout(20);
+  }
+  return remoteEngine(SOCKET);
+}
+
+async function besideFloor(engine: Engine, { container }: TsnetHost, backend: Backend): Promise<Row[]> {
+  const [ours, bare] = [container('ours').path, container('bare').path];
+  const floor = await openFloor(BRIDGE);
+  const endpoint = floorEndpoint(bare, '10.10');
+  const firewall = firewallFloor(backend);
+  const request = { network: NETWORK, container: ours };
+  const { plan } = await engine.connect({ ...request, ports: ['9000:80'], dryRun: true });
+  const change = firewall.change(plan);
+  const detach = { ours: [] as number[], peer: [] as number[] };
+  const attach = await inTurn(
+    { runs: RUNS, warmUp: WARM_UP },
+    async (run) => {
+      const took = await timed(() => engine.connect({ ...request, ports: ['8080:80'] }));
+      const gone = await timed(() => engine.disconnect(request));
+      if (run >= 0) detach.ours.push(gone);
+      return took;
+    },
+    async (run) => {
+      const took = await timed(async () => {
+        await attachBare(floor, endpoint);
+        await change.add();
+      });
+      const gone = await timed(async () => {
+        await change.remove();
+        await deleteBare(floor.host, endpoint.host);
+      });
+      if (run >= 0) detach.peer.push(gone);
+      return took;
+    },
+  );
+  const peerName = `bare netlink + ${firewall.name}, in process`;
+  return [
+    { name: 'attach with 1 port, API', ...attach, peerName, unit: 'ms', promise: { atMost: 3 } },
+    { name: 'detach with 1 port, API', ...detach, peerName, unit: 'ms' },
+  ];
+}
+
+async function besideDockerd(engine: Engine, { container }: TsnetHost, dir: string): Promise<(Row | SkippedRow)[]> {
+  const name = 'attach with 1 port, API';
+  try {
+    requireInstalled('docker.io', 'dockerd', 'docker', 'containerd', 'runc', 'busybox');
+  } catch (error) {
+    if (error instanceof Skipped) return [{ name, skipped: error.message }];
+    throw error;
+  }
+  const api = openDockerApi(await startDockerd(dir));
+  const theirs = (verb: string): Promise<unknown> => api.post(`/networks/${NETWORK}/${verb}`, { Container: 'moves' });
+  await theirs('disconnect');
+  const target = { network: NETWORK, container: container('moves').path };
+  const attach = await inTurn(
+    { runs: PEER_RUNS, warmUp: 3 },
+    async () => {
+      const took = await timed(() => engine.connect({ ...target, ports: ['8090:80'] }));
+      await engine.disconnect(target);
+      return took;
+    },
+    async () => {
+      const took = await timed(() => theirs('connect'));
+      await theirs('disconnect');
+      return took;
+    },
+  );
+  api.close();
+  return [{ name, ...attach, peerName: "dockerd's API", unit: 'ms' }];
+}
+
+async function measure(dir: string, backend: Backend): Promise<(Row | SkippedRow)[]> {
+  const host = await openHost(dir, backend);
+  const engine = await startDaemon(host.env);
+  await engine.createNetwork({ name: NETWORK, ipam: [{ subnet: '10.10.0.0/16' }], options: { 'bridge.name': BRIDGE } });
+  return [...(await besideFloor(engine, host, backend)), ...(await besideDockerd(engine, host, dir))];
+}
+
+export const daemon = (backend: Backend): Group => ({
+  name: `daemon/${backend}`,
+  measure: (dir) => measure(dir, backend),
+});
