@@ -7,7 +7,7 @@
  * memberships: the package's wakes the event loop, ours is read.
  */
 import { closeSync } from 'node:fs';
-import { refused } from './kernel-refusal.ts';
+import { errorCode, refused } from './kernel-refusal.ts';
 import { openListeningSocket, type NetlinkProtocol, PROTOCOL_NUMBERS } from './netlink-socket.ts';
 import { SOCK_NONBLOCK_CLOEXEC, watchLibc } from './watch-libc.ts';
 
@@ -31,7 +31,6 @@ const AF_NETLINK = 16;
 const SOCK_RAW = 3;
 const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
-const SO_ATTACH_FILTER = 26;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_LISTEN_ALL_NSID = 8;
@@ -71,10 +70,11 @@ export function openMulticastSocket({ protocol, groups, onlyType, onMessage, onL
       let datagram: ReturnType<typeof libc.receive>;
       try {
         datagram = libc.receive(fd);
-      } catch {
-        // ENOBUFS: the buffer was full. What comes now is there to be read.
+      } catch (error) {
         onLost();
-        continue;
+        // The buffer was full: what is in it is there to be read.
+        if (errorCode(error) === 'ENOBUFS') continue;
+        return;
       }
       if (datagram === undefined) return;
       if (datagram.port !== 0) continue;
@@ -116,8 +116,7 @@ function attachFilter(fd: number, type: number): void {
     program.writeUInt8(jumpFalse, index * 8 + 3);
     program.writeUInt32LE(value, index * 8 + 4);
   }
-  const libc = watchLibc();
-  libc.setOption(fd, SOL_SOCKET, SO_ATTACH_FILTER, libc.program(program, instructions.length));
+  watchLibc().attachFilter(fd, program);
 }
 
 function number(value: number): Buffer {

@@ -22,8 +22,8 @@ export interface WatchLibc {
   bind(fd: number, address: Buffer): void;
   setOption(fd: number, level: number, option: number, value: Buffer): void;
   getOption(fd: number, level: number, option: number, value: Buffer): void;
-  /** `struct sock_fprog` for a filter of so many instructions, which must outlive its use. */
-  program(instructions: Buffer, count: number): Buffer;
+  /** Lets through what this classic BPF program (`struct sock_filter`, 8 bytes an instruction) says. */
+  attachFilter(fd: number, instructions: Buffer): void;
   /** The next datagram, `bytes` good until the next call; undefined when there is none. ENOBUFS: some were lost. */
   receive(fd: number): Datagram | undefined;
   /** A descriptor that becomes readable when the process ends. ESRCH: it has. */
@@ -43,6 +43,8 @@ const EPOLLIN = 1;
 /** `struct epoll_event` is packed on x86 alone. */
 const EPOLL_EVENT = process.arch === 'x64' || process.arch === 'ia32' ? { bytes: 12, data: 4 } : { bytes: 16, data: 8 };
 const MOST_READABLE = 64;
+const SOL_SOCKET = 1;
+const SO_ATTACH_FILTER = 26;
 const SOL_NETLINK = 270;
 const NETLINK_LISTEN_ALL_NSID = 8;
 const DATAGRAM_BYTES = 1 << 16;
@@ -76,6 +78,8 @@ function load(): WatchLibc {
   const [name, data, control] = [Buffer.alloc(12), Buffer.alloc(DATAGRAM_BYTES), Buffer.alloc(CONTROL_BYTES)];
   const [iovec, message] = [Buffer.alloc(16), Buffer.alloc(56)];
   const address = (bytes: Buffer): bigint => BigInt(koffi.address(bytes));
+  /** What only the kernel knows the address of must not be collected. */
+  const kept = new Set<Buffer>([name, data, control, iovec]);
   iovec.writeBigUInt64LE(address(data), 0);
   iovec.writeBigUInt64LE(BigInt(DATAGRAM_BYTES), 8);
   message.writeBigUInt64LE(address(name), 0);
@@ -93,11 +97,14 @@ function load(): WatchLibc {
       length.writeUInt32LE(value.length, 0);
       check(getsockopt(fd, level, option, value, length));
     },
-    program: (instructions, count) => {
-      const header = Buffer.alloc(16);
-      header.writeUInt16LE(count, 0);
-      header.writeBigUInt64LE(address(instructions), 8);
-      return header;
+    attachFilter: (fd, instructions) => {
+      const program = Buffer.alloc(16);
+      program.writeUInt16LE(instructions.length / 8, 0);
+      program.writeBigUInt64LE(address(instructions), 8);
+      kept.add(instructions);
+      const result = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length);
+      check(result);
+      kept.delete(instructions);
     },
     receive: (fd) => {
       message.writeUInt32LE(name.length, 8);
