@@ -77,15 +77,14 @@ function load(): WatchLibc {
   // One `struct msghdr` for all calls: they never overlap.
   const [name, data, control] = [Buffer.alloc(12), Buffer.alloc(DATAGRAM_BYTES), Buffer.alloc(CONTROL_BYTES)];
   const [iovec, message] = [Buffer.alloc(16), Buffer.alloc(56)];
-  const address = (bytes: Buffer): bigint => BigInt(koffi.address(bytes));
   /** What only the kernel knows the address of must not be collected. */
   const kept = new Set<Buffer>([name, data, control, iovec]);
-  iovec.writeBigUInt64LE(address(data), 0);
+  iovec.writeBigUInt64LE(koffi.address(data), 0);
   iovec.writeBigUInt64LE(BigInt(DATAGRAM_BYTES), 8);
-  message.writeBigUInt64LE(address(name), 0);
-  message.writeBigUInt64LE(address(iovec), 16);
+  message.writeBigUInt64LE(koffi.address(name), 0);
+  message.writeBigUInt64LE(koffi.address(iovec), 16);
   message.writeBigUInt64LE(1n, 24);
-  message.writeBigUInt64LE(address(control), 32);
+  message.writeBigUInt64LE(koffi.address(control), 32);
   const events = Buffer.alloc(MOST_READABLE * EPOLL_EVENT.bytes);
 
   return {
@@ -100,7 +99,7 @@ function load(): WatchLibc {
     attachFilter: (fd, instructions) => {
       const program = Buffer.alloc(16);
       program.writeUInt16LE(instructions.length / 8, 0);
-      program.writeBigUInt64LE(address(instructions), 8);
+      program.writeBigUInt64LE(koffi.address(instructions), 8);
       kept.add(instructions);
       const result = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, program.length);
       check(result);

@@ -23,9 +23,6 @@ afterEach(async () => {
 });
 
 const shell = (command: string): Promise<string> => must('sh', ['-c', command]);
-const rules = async (): Promise<string> =>
-  (await must('nft', ['-a', 'list', 'ruleset'])).replace(/packets \d+ bytes \d+/g, '');
-
 async function hostVeth(): Promise<string> {
   const links = JSON.parse(await must('ip', ['-j', 'link', 'show', 'master', 'tsnet0'])) as { ifname: string }[];
   return links[0]?.ifname ?? '';
@@ -71,9 +68,8 @@ describe.each(FIREWALL_BACKENDS)('self-healing, with %s,', (backend) => {
     await break_();
     await until(() => stage.repaired.length > before, 3_000);
     await until(async () => (await stage.engine.diff()).length === 0, 3_000);
-    const took = performance.now() - started;
-    console.log(`${backend} ${_what}: ${took.toFixed(0)} ms`);
-    expect(took).toBeLessThan(1_500);
+    // A second is promised; what is looked at with `diff` takes some of it too.
+    expect(performance.now() - started).toBeLessThan(1_500);
     web.start(process.execPath, [WHO_ASKS, '80']);
     await until(async () => (await box.run(process.execPath, [FETCH, 'http://172.17.0.1:8080/'])).status === 0);
   });

@@ -48,20 +48,8 @@ function planOf(context: EngineContext, network: Parameters<typeof driverOf>[1])
 }
 
 function linksOf(resource: Resource): readonly string[] {
-  switch (resource.kind) {
-    case 'bridge':
-    case 'dummy':
-      return [resource.name];
-    case 'vlan':
-    case 'macvlan':
-    case 'ipvlan':
-      return [resource.name, resource.parent];
-    case 'link-up':
-    case 'address':
-    case 'route':
-    case 'neighbour':
-      return resource.place === 'host' ? [resource.link] : [];
-    default:
-      return [];
-  }
+  if (resource.kind === 'bridge' || resource.kind === 'dummy') return [resource.name];
+  if (resource.kind === 'vlan' || resource.kind === 'macvlan' || resource.kind === 'ipvlan')
+    return [resource.name, resource.parent];
+  return 'link' in resource && resource.place === 'host' ? [resource.link] : [];
 }
