@@ -1,6 +1,7 @@
 import { execFileSync, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { openNatAnchor, type NatAnchor } from '../../src/kernel/nat-anchor.ts';
 import { FIREWALL_BACKENDS, must, until, type FirewallBackend, type Namespace } from '../support/lab.ts';
 import { HealStage } from './heal-stage.ts';
 
@@ -10,6 +11,7 @@ let stage: HealStage;
 let client: Namespace;
 let web: Namespace;
 let box: Namespace;
+let anchor: NatAnchor | undefined;
 
 async function open(backend: FirewallBackend): Promise<void> {
   stage = new HealStage(backend);
@@ -25,6 +27,7 @@ async function open(backend: FirewallBackend): Promise<void> {
 }
 afterEach(async () => {
   execFileSync('ip', ['link', 'delete', 'lan0']);
+  await anchor?.close();
   await stage.close();
 });
 
@@ -43,7 +46,9 @@ function stream(from: Namespace, address: string, port: number): Stream {
 /** Waits until something went through the streams from now on. */
 async function flows(...streams: readonly Stream[]): Promise<void> {
   const before = streams.map(({ said }) => said.length);
+  try {
   await until(() => streams.every(({ said }, index) => said.length > (before[index] ?? 0) + 8));
+  } catch (e) { console.error(streams.map(({ said }, index) => said.length - (before[index] ?? 0)), streams.map(s=>s.said.slice(-10)), execFileSync('sh', ['-c','conntrack -L 2>&1; nft list tables'],{encoding:'utf8'}), anchor===undefined); throw e; }
   expect(streams.map(({ said }) => said.includes('lost'))).toEqual(streams.map(() => false));
 }
 
@@ -56,6 +61,7 @@ describe.each(FIREWALL_BACKENDS)('while %s rules are flushed and mended', (backe
   it.each(FLUSHES[backend])('streams stay open over: %s', async (command) => {
     await open(backend);
     await stage.heal();
+    anchor = await openNatAnchor();
     web.start(process.execPath, [TICKER, 'listen', '80']);
     box.start(process.execPath, [TICKER, 'listen', '80']);
     client.start(process.execPath, [TICKER, 'listen', '9000']);

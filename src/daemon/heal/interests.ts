@@ -51,5 +51,5 @@ function linksOf(resource: Resource): readonly string[] {
   if (resource.kind === 'bridge' || resource.kind === 'dummy') return [resource.name];
   if (resource.kind === 'vlan' || resource.kind === 'macvlan' || resource.kind === 'ipvlan')
     return [resource.name, resource.parent];
-  return 'link' in resource && resource.place === 'host' ? [resource.link] : [];
+  return 'link' in resource && 'place' in resource && resource.place === 'host' ? [resource.link] : [];
 }
