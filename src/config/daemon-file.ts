@@ -31,6 +31,7 @@ export interface DaemonFile {
   readonly 'default-address-pools': readonly AddressPool[];
   readonly 'default-network-opts': Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly 'quarantine-seconds': number;
+  readonly 'self-heal': boolean;
   readonly drivers: readonly string[];
 }
 

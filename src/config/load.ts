@@ -176,6 +176,7 @@ function toConfig(
     defaultAddressPools: file['default-address-pools'],
     defaultNetworkOpts: file['default-network-opts'],
     quarantineSeconds: file['quarantine-seconds'],
+    selfHeal: file['self-heal'],
     drivers: file.drivers,
     effective: file as unknown as JsonObject,
   };

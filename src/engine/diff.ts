@@ -1,7 +1,7 @@
 /** `tsnet diff` and `repair`: the plans of the ledger against the kernel. */
 import { describeResource } from '../plan/describe.ts';
 import type { Observation } from '../plan/kernel.ts';
-import { isFirewall, type Plan } from '../plan/resource.ts';
+import { isFirewall, type Plan, type Resource } from '../plan/resource.ts';
 import { blockedDrift, leftToOthers } from './blocked.ts';
 import type { EngineContext } from './context.ts';
 import { describeOrphan } from './describe-orphan.ts';
@@ -12,7 +12,8 @@ import { collectDead, deadSandboxes } from './gc.ts';
 import { abandonedRecords, recover } from './recover.ts';
 import { reason } from './undo.ts';
 
-function driftOf(full: FullPlan, observation: Observation): Drift[] {
+/** One line of what was observed; none if it is as it should be. */
+export function driftOf(full: FullPlan, observation: Observation): Drift[] {
   if (observation.state === 'present') return [];
   return [
     {
@@ -24,7 +25,8 @@ function driftOf(full: FullPlan, observation: Observation): Drift[] {
   ];
 }
 
-async function seen(context: EngineContext, full: FullPlan): Promise<{ drift: Drift[]; broken: Observation[] }> {
+/** What differs from the plan, in words and as observed. */
+export async function seen(context: EngineContext, full: FullPlan): Promise<{ drift: Drift[]; broken: Observation[] }> {
   const observations = await context.kernel.observe(full.plan, full.namespaces);
   return {
     drift: observations.flatMap((observation) => driftOf(full, observation)),
@@ -126,26 +128,38 @@ export async function repair(
   });
 }
 
-/** Ensures what is missing, all at once; if that fails, owner by owner, so that one broken container does not keep the others down. */
-async function mend(
+/**
+ * Ensures what is missing, all at once; if that fails, owner by owner, so that one broken container does not keep the others
+ * down. The firewall comes first: what keeps networks apart stands before a link or a parameter lets packets flow again.
+ */
+export async function mend(
   context: EngineContext,
   full: FullPlan,
   broken: readonly Observation[],
 ): Promise<RepairAnswer['failed']> {
-  if (broken.length === 0) return [];
   const resources = new Set(broken.map(({ resource }) => resource));
-  try {
-    await context.kernel.ensure(
-      full.plan.filter((resource) => resources.has(resource)),
-      full.namespaces,
-    );
-    return [];
-  } catch {
-    // Told apart below.
+  const intents = full.plan.filter((resource) => resources.has(resource) && isFirewall(resource));
+  const links = full.plan.filter((resource) => resources.has(resource) && !isFirewall(resource));
+  const failed: { drift: Drift; reason: string }[] = [];
+  for (const part of [intents, links]) {
+    if (part.length === 0) continue;
+    try {
+      await context.kernel.ensure(part, full.namespaces);
+    } catch {
+      failed.push(...(await mendApart(context, full, { part: new Set(part), broken })));
+    }
   }
+  return failed;
+}
+
+async function mendApart(
+  context: EngineContext,
+  full: FullPlan,
+  { part, broken }: { readonly part: ReadonlySet<Resource>; readonly broken: readonly Observation[] },
+): Promise<RepairAnswer['failed']> {
   const failed: { drift: Drift; reason: string }[] = [];
   for (const section of full.sections) {
-    const plan: Plan = section.plan.filter((resource) => resources.has(resource));
+    const plan: Plan = section.plan.filter((resource) => part.has(resource));
     if (plan.length === 0) continue;
     try {
       await context.kernel.ensure(plan, full.namespaces);

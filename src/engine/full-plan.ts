@@ -17,6 +17,8 @@ export interface Section {
   readonly plan: Plan;
   /** The network that this section brings up, when it is one's own. */
   readonly networkId?: string;
+  /** The sandbox whose it is, when it is a sandbox's. */
+  readonly sandboxId?: string;
 }
 
 /** What should be there and is not known, since the driver that planned it is gone or broken. */
@@ -34,11 +36,14 @@ export interface FullPlan {
   readonly plan: Plan;
   readonly namespaces: Namespaces;
   readonly ownerOf: ReadonlyMap<Resource, string>;
+  readonly sectionOf: ReadonlyMap<Resource, Section>;
 }
 
 export interface FullPlanOptions {
   /** Sandboxes whose kernel side is gone for good. */
   readonly without?: ReadonlySet<string>;
+  /** Networks and sandboxes, by id, that the plan is wanted of; absent: all. */
+  readonly only?: { readonly networks: ReadonlySet<string>; readonly sandboxes: ReadonlySet<string> };
 }
 
 export function fullPlan(context: EngineContext, options: FullPlanOptions = {}): FullPlan {
@@ -60,23 +65,27 @@ export function fullPlan(context: EngineContext, options: FullPlanOptions = {}):
     for (const network of view.networks()) {
       // The default network comes up with its first container; networks that somebody created are wanted always.
       if (network.predefined && !view.isRealized(network.id)) continue;
-      if (network.state !== 'active') continue;
+      if (network.state !== 'active' || options.only?.networks.has(network.id) === false) continue;
       add({ owner: `network ${network.name}`, networkId: network.id }, network, () =>
         driverOf(context, network).networkPlan(network),
       );
     }
     for (const sandbox of view.sandboxes()) {
-      if (options.without?.has(sandbox.id) === true) continue;
+      if (options.without?.has(sandbox.id) === true || options.only?.sandboxes.has(sandbox.id) === false) continue;
       sandboxes.push(sandbox);
       const attached = attachedEndpoints(view, sandbox.id);
       for (const { endpoint, network } of attached) {
         add(
-          { owner: `container ${sandbox.name} on ${network.name}` },
+          { owner: `container ${sandbox.name} on ${network.name}`, sandboxId: sandbox.id },
           { id: endpoint.id, driver: network.driver },
           () => driverOf(context, network).endpointPlan(network, endpoint),
         );
       }
-      sections.push({ owner: `container ${sandbox.name}`, plan: sandboxPlan(sandbox, attached) });
+      sections.push({
+        owner: `container ${sandbox.name}`,
+        sandboxId: sandbox.id,
+        plan: sandboxPlan(sandbox, attached),
+      });
     }
   });
   return {
@@ -84,6 +93,7 @@ export function fullPlan(context: EngineContext, options: FullPlanOptions = {}):
     unplanned,
     plan: sections.flatMap(({ plan }) => plan),
     namespaces: namespacesOf(...sandboxes),
+    sectionOf: new Map(sections.flatMap((section) => section.plan.map((resource) => [resource, section] as const))),
     ownerOf: new Map(sections.flatMap(({ owner, plan }) => plan.map((resource) => [resource, owner] as const))),
   };
 }

@@ -12,10 +12,16 @@ import { removeDeadSandbox, sandboxDeath } from './sandbox-life.ts';
 import { reason } from './undo.ts';
 import { describeOrphan } from './describe-orphan.ts';
 
-/** The sandboxes that are dead, with the proof. */
-export async function deadSandboxes(context: EngineContext): Promise<{ id: string; name: string; death: string }[]> {
+/** The sandboxes that are dead, with the proof. `only`: those to look at, by id. */
+export async function deadSandboxes(
+  context: EngineContext,
+  only?: ReadonlySet<string>,
+): Promise<{ id: string; name: string; death: string }[]> {
   const dead: { id: string; name: string; death: string }[] = [];
-  for (const sandbox of context.ledger.read((view) => view.sandboxes())) {
+  const candidates = context.ledger.read((view) =>
+    only === undefined ? view.sandboxes() : [...only].flatMap((id) => view.sandbox(id) ?? []),
+  );
+  for (const sandbox of candidates) {
     if (sandbox.state !== 'running') continue;
     const death = await sandboxDeath(context, sandbox);
     if (death !== undefined) dead.push({ id: sandbox.id, name: sandbox.name, death });
@@ -30,11 +36,11 @@ export interface Collected {
   readonly failed: readonly Garbage[];
 }
 
-/** Lets go of dead sandboxes. One that cannot be taken down is in no other's way. */
-export async function collectDead(context: EngineContext): Promise<Collected> {
+/** Lets go of dead sandboxes, of `only` those ids where given. One that cannot be taken down is in no other's way. */
+export async function collectDead(context: EngineContext, only?: ReadonlySet<string>): Promise<Collected> {
   const removed: Garbage[] = [];
   const failed: Garbage[] = [];
-  for (const { id, name, death } of await deadSandboxes(context)) {
+  for (const { id, name, death } of await deadSandboxes(context, only)) {
     const sandbox = context.ledger.read((view) => view.sandbox(id));
     if (sandbox === undefined) continue;
     try {

@@ -8,6 +8,7 @@ import { dumpBoundSockets, parseBoundSocket, type BoundSocket, type DiagProtocol
 import { errorCode, refused } from './kernel-refusal.ts';
 import { libc } from './libc.ts';
 import type { NetlinkSocket } from './netlink-socket.ts';
+import { HELD_MARK } from './port-holds.ts';
 import { parseSctpEndpoints, parseSocketTable } from './proc-net.ts';
 
 const FAMILIES: readonly Family[] = [4, 6];
@@ -45,8 +46,9 @@ function canBind({ protocol, port }: SoughtPort): boolean {
   }
 }
 
-function listenersOf(protocol: Protocol, { address, port, inode, ipv6Only }: BoundSocket): Listener[] {
-  if (port === 0) return [];
+function listenersOf(protocol: Protocol, { address, port, inode, ipv6Only, mark }: BoundSocket): Listener[] {
+  // What a daemon of ours holds is published: the ledger knows by whom, and whether it still is.
+  if (port === 0 || mark === HELD_MARK) return [];
   // An IPv6 socket on ::ffff:10.0.0.1 holds the port of 10.0.0.1.
   if (address.startsWith(MAPPED)) return [{ protocol, address: address.slice(MAPPED.length), port, inode }];
   const listener = { protocol, address, port, inode };

@@ -9,8 +9,8 @@ import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { RawNetlinkSocket } from 'netlink/dist/raw.js';
 import { TsnetError } from '../model/error.ts';
-import { KernelRefusal } from './kernel-refusal.ts';
-import { libcIfLoaded } from './libc.ts';
+import { KernelRefusal, refused } from './kernel-refusal.ts';
+import { libc, libcIfLoaded } from './libc.ts';
 import {
   decodeAnswers,
   encodeRequests,
@@ -26,7 +26,7 @@ export type Outcome =
 
 export type NetlinkProtocol = 'route' | 'sock-diag' | 'netfilter';
 
-const PROTOCOL_NUMBERS: Readonly<Record<NetlinkProtocol, number>> = { route: 0, 'sock-diag': 4, netfilter: 12 };
+export const PROTOCOL_NUMBERS: Readonly<Record<NetlinkProtocol, number>> = { route: 0, 'sock-diag': 4, netfilter: 12 };
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 /**
@@ -36,6 +36,7 @@ const NETLINK_GET_STRICT_CHK = 12;
 const MOST_UNDER_WAY = 32;
 const RECEIVE_BUFFER_BYTES = 1 << 20;
 const SEND_BUFFER_BYTES = 1 << 18;
+const NLMSG_HEADER_BYTES = 16;
 /** The kernel answers while we send; a missing answer is a lost one, never a slow one. */
 const TIMEOUT_MS = 10_000;
 /** Dumps of a table that changes while it is read are repeated this often. */
@@ -209,25 +210,63 @@ function takeAnswer(exchange: Exchange, answer: NetlinkAnswer): void {
   if (index === exchange.replies.length - 1) exchange.end();
 }
 
-let loaded: typeof RawNetlinkSocket | undefined;
+let loadedRaw: typeof RawNetlinkSocket | undefined;
 
 function loadRaw(): typeof RawNetlinkSocket {
-  const { RawNetlinkSocket: Raw } = createRequire(import.meta.url)(
-    'netlink/dist/raw.js',
-  ) as typeof import('netlink/dist/raw.js');
-  return Raw;
+  return (loadedRaw ??= (createRequire(import.meta.url)('netlink/dist/raw.js') as typeof import('netlink/dist/raw.js'))
+    .RawNetlinkSocket);
+}
+
+export interface ListeningSocketOptions {
+  /** Multicast groups of the protocol. */
+  readonly groups: readonly number[];
+  /** Gets the descriptor before the socket joins them. */
+  readonly prepare: (fd: number) => void;
+  /** Something came, or was lost. It does not say what: the messages themselves are cut to a header. */
+  readonly onReadable: () => void;
+}
+
+/** Tells that a group has something to say, in the namespace of the calling thread. It keeps no process running. Throws TsnetError. */
+export function openListeningSocket(
+  protocol: NetlinkProtocol,
+  { groups, prepare, onReadable }: ListeningSocketOptions,
+): { close(): void } {
+  const Raw = loadRaw();
+  const fd = lowestFreeFd();
+  const raw = new Raw(PROTOCOL_NUMBERS[protocol], {
+    recvBufferSize: RECEIVE_BUFFER_BYTES,
+    sendBufferSize: SEND_BUFFER_BYTES,
+    messagePeeking: false,
+    msgBufferSize: NLMSG_HEADER_BYTES,
+  });
+  raw.unref();
+  try {
+    if (libc().netlinkPort(fd) === raw.address().port) prepare(fd);
+    raw.on('message', onReadable);
+    raw.on('truncatedMessage', onReadable);
+    raw.on('error', onReadable);
+    for (const group of groups) raw.addMembership(group);
+  } catch (error) {
+    raw.close();
+    throw refused('listen to what the kernel tells', error);
+  }
+  return {
+    close: () => {
+      raw.close();
+    },
+  };
 }
 
 function openRaw(protocol: number): RawNetlinkSocket {
-  const Raw = (loaded ??= loadRaw());
+  const Raw = loadRaw();
   const fd = lowestFreeFd();
   const raw = new Raw(protocol, { recvBufferSize: RECEIVE_BUFFER_BYTES, sendBufferSize: SEND_BUFFER_BYTES });
-  const libc = libcIfLoaded();
+  const loaded = libcIfLoaded();
   // The package does not tell its file descriptor. The socket took the lowest free one, unless another thread was faster:
   // the port proves it. Without libc at hand, errors come without the kernel's words and dumps unfiltered: no more than that.
-  if (libc?.netlinkPort(fd) === raw.address().port) {
-    libc.setNetlinkOption(fd, NETLINK_EXT_ACK, 1);
-    libc.setNetlinkOption(fd, NETLINK_GET_STRICT_CHK, 1);
+  if (loaded?.netlinkPort(fd) === raw.address().port) {
+    loaded.setNetlinkOption(fd, NETLINK_EXT_ACK, 1);
+    loaded.setNetlinkOption(fd, NETLINK_GET_STRICT_CHK, 1);
   }
   return raw;
 }

@@ -96,6 +96,11 @@ function isGlobal(place: Place, key: string): boolean {
   return place === 'host' && !OF_A_LINK.test(key);
 }
 
+/** A parameter of the host; undefined where the kernel has none of this name. Throws TsnetError. */
+export function readParameter(key: string): string | undefined {
+  return read(key);
+}
+
 /** Undefined when the kernel has no such parameter. */
 function read(key: string): string | undefined {
   try {

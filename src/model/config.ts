@@ -52,6 +52,8 @@ export interface Config {
   readonly defaultNetworkOpts: Readonly<Record<string, Readonly<Record<string, string>>>>;
   /** Seconds that a released address rests. */
   readonly quarantineSeconds: number;
+  /** Whether the daemon mends what others change in the kernel. */
+  readonly selfHeal: boolean;
   readonly drivers: readonly string[];
 
   /** What a person should know: keys that are not about networking, values that Docker would refuse too. One line each. */

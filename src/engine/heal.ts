@@ -1,0 +1,147 @@
+/**
+ * Healing: the part of `repair` that a change in the kernel asks for, and no more of it.
+ *
+ * First a look without the lock, which costs others nothing: after most changes nothing is wrong. Only what differs is looked
+ * at again under the exclusive lock, and mended. Records in a transient state are left to `recover`: their owner is at work.
+ */
+import type { LedgerView } from '../model/ledger.ts';
+import type { Endpoint } from '../model/records.ts';
+import type { Observation } from '../plan/kernel.ts';
+import { isFirewall, type Resource } from '../plan/resource.ts';
+import type { EngineContext } from './context.ts';
+import { driftOf, mend } from './diff.ts';
+import { describeOrphan } from './describe-orphan.ts';
+import type { Drift, RepairAnswer } from './engine.ts';
+import { staleFlows } from './flows.ts';
+import { fullPlan, orphansOf, type FullPlan } from './full-plan.ts';
+
+/** What may have changed. */
+export interface HealScope {
+  /** All there is, and what is there and should not be. */
+  readonly everything: boolean;
+  /** The firewall rules of all networks and endpoints. */
+  readonly firewall: boolean;
+  /** The networks' own links, addresses, routes and parameters, by network id. */
+  readonly networks: ReadonlySet<string>;
+  /** What sandboxes have, on both ends of their links, by sandbox id. */
+  readonly sandboxes: ReadonlySet<string>;
+}
+
+export interface HealOptions {
+  /** Drift to leave as it is for now. */
+  readonly isHeldBack: (drift: Drift) => boolean;
+}
+
+interface Found {
+  readonly full: FullPlan;
+  readonly broken: readonly Observation[];
+}
+
+const CLEAN: RepairAnswer = { repaired: [], failed: [] };
+
+/** Compares the scope with the kernel and mends what differs. The caller holds no lock. */
+export async function heal(context: EngineContext, scope: HealScope, options: HealOptions): Promise<RepairAnswer> {
+  const glance = await compare(context, scope, options);
+  const strays = scope.everything ? await orphansOf(context, fullPlan(context)) : [];
+  if (glance.broken.length === 0 && strays.length === 0) return CLEAN;
+  return context.lock.exclusive(async () => {
+    const { full, broken } = await compare(context, scope, options);
+    let failed = await mend(context, full, broken);
+    // A link that was made anew comes without what hung on it.
+    if (broken.some(({ resource }) => !isFirewall(resource)) && failed.length === 0) {
+      const wider = withPortsOfBridges(context, scope, broken);
+      const again = await compare(context, wider, options);
+      failed = await mend(context, again.full, again.broken);
+    }
+    await context.kernel.forgetFlows(staleFlows(publishedAgain(broken)));
+    const orphans = scope.everything ? await orphansOf(context, fullPlan(context)) : [];
+    await context.kernel.sweep(orphans);
+    if (scope.everything) markRealized(context, full);
+    const isFailed = (one: Drift): boolean =>
+      failed.some(({ drift }) => drift.owner === one.owner && drift.what === one.what);
+    return {
+      repaired: [
+        ...broken.flatMap((observation) => driftOf(full, observation)).filter((one) => !isFailed(one)),
+        ...orphans.map((orphan): Drift => ({ state: 'orphaned', owner: 'host', what: describeOrphan(orphan) })),
+      ],
+      failed,
+    };
+  });
+}
+
+async function compare(context: EngineContext, scope: HealScope, { isHeldBack }: HealOptions): Promise<Found> {
+  const busy = context.ledger.read((view) => unsettled(view));
+  const only = scope.everything || scope.firewall ? {} : { only: scope };
+  const full = fullPlan(context, { ...only, without: busy });
+  const wanted = full.plan.filter((resource) => isWanted(full, scope, resource));
+  const observations = await context.kernel.observe(wanted, full.namespaces);
+  const differing = observations.filter(({ state }) => state !== 'present');
+  const gone = goneSandboxes(context, full, differing);
+  const broken = differing.filter((observation) => {
+    const sandboxId = full.sectionOf.get(observation.resource)?.sandboxId;
+    const isDying = sandboxId !== undefined && gone.has(sandboxId) && !isFirewall(observation.resource);
+    return !isDying && !driftOf(full, observation).some(isHeldBack);
+  });
+  return { full, broken };
+}
+
+/** Those among the sandboxes with damage whose namespace is not where it was: they are dying, or dead, and gc's business. */
+function goneSandboxes({ kernel }: EngineContext, full: FullPlan, differing: readonly Observation[]): Set<string> {
+  const damaged = new Set(differing.flatMap(({ resource }) => full.sectionOf.get(resource)?.sandboxId ?? []));
+  return new Set(
+    [...damaged].filter((id) => {
+      const netns = full.namespaces.get(id);
+      if (netns === undefined) return true;
+      const now = kernel.netnsAt(netns.path);
+      return now?.inode !== netns.inode || now.device !== netns.device;
+    }),
+  );
+}
+
+function isWanted({ sectionOf }: FullPlan, scope: HealScope, resource: Resource): boolean {
+  if (scope.everything) return true;
+  if (isFirewall(resource)) return scope.firewall;
+  const section = sectionOf.get(resource);
+  return (
+    (section?.networkId !== undefined && scope.networks.has(section.networkId)) ||
+    (section?.sandboxId !== undefined && scope.sandboxes.has(section.sandboxId))
+  );
+}
+
+/** Sandboxes that somebody is changing right now, or gave up changing. */
+function unsettled(view: LedgerView): Set<string> {
+  return new Set(
+    view.pending().flatMap(({ kind, id }): string[] => {
+      if (kind === 'sandbox') return [id];
+      const endpoint: Endpoint | undefined = kind === 'endpoint' ? view.endpoint(id) : undefined;
+      return endpoint === undefined ? [] : [endpoint.sandboxId];
+    }),
+  );
+}
+
+/** Whoever was a port of a bridge that is new, or was away, has lost it. */
+function withPortsOfBridges(context: EngineContext, scope: HealScope, broken: readonly Observation[]): HealScope {
+  const bridges = new Set(broken.flatMap(({ resource }) => (resource.kind === 'bridge' ? [resource.tag] : [])));
+  if (bridges.size === 0) return scope;
+  const sandboxes = context.ledger.read((view) =>
+    [...scope.networks]
+      .filter((id) => bridges.has(`tsnet:${id}`))
+      .flatMap((id) => view.endpointsOfNetwork(id).map(({ sandboxId }) => sandboxId)),
+  );
+  return { ...scope, sandboxes: new Set([...scope.sandboxes, ...sandboxes]) };
+}
+
+/** Flows to a UDP port that began while its rule was away lead to the host itself for as long as somebody sends. */
+function publishedAgain(broken: readonly Observation[]): Parameters<typeof staleFlows>[0] {
+  return broken.flatMap(({ resource }) => (resource.kind === 'publish' && resource.mode === 'nat' ? [resource] : []));
+}
+
+function markRealized({ ledger }: EngineContext, { sections }: FullPlan): void {
+  const fresh = ledger.read((view) =>
+    sections.flatMap(({ networkId }) => (networkId === undefined || view.isRealized(networkId) ? [] : [networkId])),
+  );
+  if (fresh.length === 0) return;
+  ledger.change((change) => {
+    for (const id of fresh) change.setRealized(id, true);
+  });
+}

@@ -1,0 +1,42 @@
+/**
+ * Keeps the kernel translating the flows that it knows while somebody flushes the firewall.
+ *
+ * A published port is a decision made once a flow, and kept in connection tracking. It is carried out by the NAT hooks, which are
+ * there only as long as some chain of type nat is, and some rule asks connection tracking: `nft flush ruleset` takes the last, and
+ * the next packet of a stream reaches the host's own stack, which answers with a reset. So this process owns a table
+ * (NFT_TABLE_F_OWNER, Linux 5.12) with empty nat chains. No other process can flush it, it decides nothing about any packet, and
+ * it goes when the process ends.
+ */
+import { openNftLibrary } from './nft-library.ts';
+
+const ANCHOR_TABLE = 'inet tsnet-anchor';
+
+/** Where the kernel translates: before routing and for the host's own packets destinations, on the way out and in sources. */
+const HOOKS = { prerouting: -100, output: -100, input: 100, postrouting: 100 } as const;
+
+const COMMANDS = [
+  `add table ${ANCHOR_TABLE} { flags owner; }`,
+  ...Object.entries(HOOKS).map(
+    ([hook, priority]) =>
+      `add chain ${ANCHOR_TABLE} ${hook} { type nat hook ${hook} priority ${priority}; policy accept; }`,
+  ),
+  // A question without an answer. It keeps connection tracking itself going, which ends with the last rule that asks it.
+  `add rule ${ANCHOR_TABLE} prerouting ct state invalid`,
+  '',
+].join('\n');
+
+export interface NatAnchor {
+  close(): Promise<void>;
+}
+
+/** Undefined where there is no libnftables, or the kernel knows no tables with an owner. */
+export async function openNatAnchor(): Promise<NatAnchor | undefined> {
+  const nft = openNftLibrary();
+  if (nft === undefined) return undefined;
+  if ((await nft.apply(COMMANDS)) !== undefined) return undefined;
+  return {
+    close: async () => {
+      await nft.apply(`delete table ${ANCHOR_TABLE}\n`);
+    },
+  };
+}
