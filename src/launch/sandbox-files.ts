@@ -8,14 +8,13 @@ import { hostname as hostHostname } from 'node:os';
 import path from 'node:path';
 import { errorCode, refused } from '../kernel/kernel-refusal.ts';
 import { hostsFile, type HostsEntry } from '../model/hosts-file.ts';
-import type { Endpoint } from '../model/records.ts';
+import type { Endpoint, ResolverOverrides } from '../model/records.ts';
 import {
   asksOnlyResolvedStub,
   parseResolvConf,
   RESOLVED_UPSTREAM,
   sandboxResolvConf,
   type ResolvConf,
-  type ResolverOverrides,
 } from '../model/resolv-conf.ts';
 
 export interface SandboxIdentity {
@@ -23,6 +22,8 @@ export interface SandboxIdentity {
   readonly endpoints: readonly Pick<Endpoint, 'addresses' | 'aliases'>[];
   /** Host name of the sandbox's own; absent when it has the host's. */
   readonly hostname?: string;
+  /** The daemon's name service answers in it. */
+  readonly nameService?: boolean;
 }
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -115,22 +116,29 @@ function hostsText({ name, hostname, endpoints }: SandboxIdentity): string {
     endpoints.flatMap(({ addresses, aliases }) =>
       addresses.map(({ address }): HostsEntry => ({
         address: address.replace(/\/.*/, ''),
-        names: [...names, ...aliases],
+        // hosts(5) has no wildcards.
+        names: [...names, ...aliases.filter((alias) => !alias.startsWith('*'))],
       })),
     ),
   );
 }
 
-function resolvConfText(sandbox: SandboxIdentity, overrides: ResolverOverrides): string {
+/** The text of a sandbox's resolv.conf by what the host's says now. */
+export function resolvConfText(
+  sandbox: Pick<SandboxIdentity, 'name' | 'endpoints' | 'nameService'>,
+  overrides: ResolverOverrides,
+  hostFile = RESOLV_CONF,
+): string {
   const addresses = bareAddresses(sandbox);
-  const ofHost = read(RESOLV_CONF);
+  const ofHost = read(hostFile);
   const upstream = asksOnlyResolvedStub(ofHost) ? read(RESOLVED_UPSTREAM) : undefined;
   return sandboxResolvConf({
     host: upstream ?? ofHost,
-    source: upstream === undefined ? RESOLV_CONF : RESOLVED_UPSTREAM,
+    source: upstream === undefined ? hostFile : RESOLVED_UPSTREAM,
     overrides,
     ipv4: addresses.some((address) => !address.includes(':')),
     ipv6: addresses.some((address) => address.includes(':')),
+    nameService: sandbox.nameService ?? false,
   });
 }
 
