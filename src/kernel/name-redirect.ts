@@ -17,18 +17,19 @@ const TIMEOUT_MS = 20_000;
 
 export type NameRedirect = (netnsFile: number, port: number) => Promise<void>;
 
-/** The whole table, made anew in one transaction. One before the usual priority: a sandbox's own catch-all does not get it first. */
+/** One transaction, whatever is there. One before the usual priority: a sandbox's own catch-all does not get the packet first. */
 function nftText(port: number): string {
-  return `add table ip ${TABLE}
-delete table ip ${TABLE}
-table ip ${TABLE} {
-  chain output {
-    type nat hook output priority -101; policy accept;
-    ip daddr ${NAME_SERVICE_ADDRESS} udp dport 53 dnat to ${NAME_SERVICE_ADDRESS}:${port}
-    ip daddr ${NAME_SERVICE_ADDRESS} tcp dport 53 dnat to ${NAME_SERVICE_ADDRESS}:${port}
-  }
-}
-`;
+  const chain = `ip ${TABLE} output`;
+  const rule = (protocol: 'udp' | 'tcp'): string =>
+    `add rule ${chain} ip daddr ${NAME_SERVICE_ADDRESS} ${protocol} dport 53 dnat to ${NAME_SERVICE_ADDRESS}:${port}`;
+  return [
+    `add table ip ${TABLE}`,
+    `add chain ${chain} { type nat hook output priority -101; policy accept; }`,
+    `flush chain ${chain}`,
+    rule('udp'),
+    rule('tcp'),
+    '',
+  ].join('\n');
 }
 
 /** Through libnftables, in process. Answers the reason where that did not go. */

@@ -7,6 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { hostname as hostHostname } from 'node:os';
 import path from 'node:path';
 import { errorCode, refused } from '../kernel/kernel-refusal.ts';
+import { createResolvConf } from './resolv-conf-file.ts';
 import { hostsFile, type HostsEntry } from '../model/hosts-file.ts';
 import type { Endpoint, ResolverOverrides } from '../model/records.ts';
 import {
@@ -22,8 +23,6 @@ export interface SandboxIdentity {
   readonly endpoints: readonly Pick<Endpoint, 'addresses' | 'aliases'>[];
   /** Host name of the sandbox's own; absent when it has the host's. */
   readonly hostname?: string;
-  /** The daemon's name service answers in it. */
-  readonly nameService?: boolean;
 }
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -58,7 +57,8 @@ export function writeSandboxFiles(
   try {
     mkdirSync(folder, { recursive: true });
     const hostname = write('hostname', `${sandbox.hostname ?? hostHostname()}\n`);
-    write('resolv.conf', resolvConfText(sandbox, overrides));
+    // Where a daemon serves names it wrote the file already, with its own address first.
+    createResolvConf(folder, resolvConfText(sandbox, overrides));
     write('hosts', hostsText(sandbox));
     return {
       ...nameFilesIn(folder),
@@ -125,9 +125,9 @@ function hostsText({ name, hostname, endpoints }: SandboxIdentity): string {
 
 /** The text of a sandbox's resolv.conf by what the host's says now. */
 export function resolvConfText(
-  sandbox: Pick<SandboxIdentity, 'name' | 'endpoints' | 'nameService'>,
+  sandbox: Pick<SandboxIdentity, 'name' | 'endpoints'>,
   overrides: ResolverOverrides,
-  hostFile = RESOLV_CONF,
+  { hostFile = RESOLV_CONF, nameService = false }: { readonly hostFile?: string; readonly nameService?: boolean } = {},
 ): string {
   const addresses = bareAddresses(sandbox);
   const ofHost = read(hostFile);
@@ -138,7 +138,7 @@ export function resolvConfText(
     overrides,
     ipv4: addresses.some((address) => !address.includes(':')),
     ipv6: addresses.some((address) => address.includes(':')),
-    nameService: sandbox.nameService ?? false,
+    nameService,
   });
 }
 

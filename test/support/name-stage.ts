@@ -117,10 +117,17 @@ export class NameStage {
 
   async close(): Promise<void> {
     await this.names.close();
-    // Whatever the test left: the containers go with their namespaces.
+    for (const { sandbox, endpoints } of await this.engine.listSandboxes()) {
+      if (sandbox.origin.kind === 'own') await this.tsnet('stop', '--timeout', '0', sandbox.name);
+      for (const { networkName } of endpoints) {
+        await this.engine
+          .disconnect({ network: networkName, container: sandbox.name, force: true })
+          .catch(() => undefined);
+      }
+    }
     this.lab.close();
-    await this.engine.gc();
     await this.engine.pruneNetworks({});
+    await this.engine.gc();
     await this.kernel.close();
     await this.ledger.close();
     rmSync(this.dir, { recursive: true, force: true });

@@ -63,8 +63,16 @@ export async function listen({ sockets, sandboxId, answer, now, onBroken }: List
     isOpen = false;
     for (const connection of connections) connection.destroy();
     await Promise.all([
-      new Promise<void>((resolve) => udp.close(() => { resolve(); })),
-      new Promise<void>((resolve) => tcp.close(() => { resolve(); })),
+      new Promise<void>((resolve) =>
+        udp.close(() => {
+          resolve();
+        }),
+      ),
+      new Promise<void>((resolve) =>
+        tcp.close(() => {
+          resolve();
+        }),
+      ),
     ]);
   };
   try {

@@ -139,7 +139,7 @@ export function readRecords(bytes: Buffer, end: number): ResourceRecord[] | unde
 
 /** A name ends with an empty label or with a pointer. */
 function skipName(bytes: Buffer, start: number): number | undefined {
-  for (let at = start; ; ) {
+  for (let at = start; ;) {
     const length = bytes[at];
     if (length === undefined) return undefined;
     if (length === 0) return at + 1;

@@ -7,7 +7,7 @@
 import { statSync } from 'node:fs';
 import { nameSocketKernel, type NameSocketKernel } from '../../kernel/name-sockets.ts';
 import { resolvConfText, sandboxFolder } from '../../launch/sandbox-files.ts';
-import { updateResolvConf } from '../../launch/resolv-conf-file.ts';
+import { createResolvConf, updateResolvConf } from '../../launch/resolv-conf-file.ts';
 import type { Ledger } from '../../model/ledger.ts';
 import type { Endpoint, Netns, ResolverOverrides, Sandbox } from '../../model/records.ts';
 import type { Kernel } from '../../plan/kernel.ts';
@@ -114,12 +114,18 @@ export function openNameService(options: NameServiceOptions): NameService {
     const { id, name, origin, resolver } = sandbox;
     if (origin.kind !== 'own') return;
     try {
-      const text = resolvConfText({ name, endpoints, nameService: true }, resolver ?? resolverDefaults(), hostResolvConf);
+      const text = resolvConfText({ name, endpoints }, resolver ?? resolverDefaults(), {
+        hostFile: hostResolvConf,
+        nameService: true,
+      });
       if (resolvConfs.get(id) === text) return;
-      const outcome = updateResolvConf(sandboxFolder(execRoot, id), text);
-      // `run` writes the file a moment after it made the sandbox.
+      const folder = sandboxFolder(execRoot, id);
+      // Before `run` comes to its files: it leaves this one as it finds it.
+      if (sandbox.process === undefined) createResolvConf(folder, text);
+      const outcome = updateResolvConf(folder, text);
       if (outcome !== 'none') resolvConfs.set(id, text);
-      if (outcome === 'edited') log.info({ sandbox: name }, 'resolv.conf was edited in the sandbox and is left as it is');
+      if (outcome === 'edited')
+        log.info({ sandbox: name }, 'resolv.conf was edited in the sandbox and is left as it is');
     } catch (error) {
       complain(sandbox, error);
     }
@@ -150,7 +156,11 @@ export function openNameService(options: NameServiceOptions): NameService {
     try {
       const ids =
         only ??
-        new Set([...ledger.read((view) => view.sandboxes().map(({ id }) => id)), ...sites.keys(), ...complaints.keys()]);
+        new Set([
+          ...ledger.read((view) => view.sandboxes().map(({ id }) => id)),
+          ...sites.keys(),
+          ...complaints.keys(),
+        ]);
       for (const id of ids) {
         await syncOne(id);
         // Questions come first, however many sandboxes there are.

@@ -54,7 +54,12 @@ function candidates(asker: Asker, name: string): Candidate[] {
   return asker.networks.flatMap((network) => {
     const suffix = `.${network.name.toLowerCase()}`;
     const bare = name.endsWith(suffix) ? name.slice(0, -suffix.length) : '';
-    return bare === '' ? [{ network, name }] : [{ network, name }, { network, name: bare }];
+    return bare === ''
+      ? [{ network, name }]
+      : [
+          { network, name },
+          { network, name: bare },
+        ];
   });
 }
 
@@ -88,7 +93,9 @@ function endpointsFor(view: LedgerView, asker: Asker, name: string): Endpoint[][
 
 function addressesOf(endpoints: readonly Endpoint[], family: Family): string[] {
   return endpoints.flatMap(({ addresses }) =>
-    addresses.map(({ address }) => withoutLength(address)).filter((address) => address.includes(':') === (family === 6)),
+    addresses
+      .map(({ address }) => withoutLength(address))
+      .filter((address) => address.includes(':') === (family === 6)),
   );
 }
 
@@ -129,9 +136,7 @@ export function lookUpAddress(view: LedgerView, index: NetworkIndex, asker: Aske
     if (sandbox !== undefined) return { kind: 'pointer', name: `${sandbox.name}.${network.name}` };
   }
   const around = index.networksAround(address);
-  const isHeld = around.some(
-    ({ id, driver }) => !ON_A_LAN.has(driver) || endpointAt(view, id, address) !== undefined,
-  );
+  const isHeld = around.some(({ id, driver }) => !ON_A_LAN.has(driver) || endpointAt(view, id, address) !== undefined);
   return isHeld ? UNKNOWN : FOREIGN;
 }
 

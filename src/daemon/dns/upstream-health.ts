@@ -62,7 +62,12 @@ export function openUpstreamHealth(now: () => number): UpstreamHealth {
       const health = of(place, due);
       health.retryAt = now() + health.rest;
       const [first, ...others] = well;
-      const order = [...(first === undefined ? [] : [first]), due, ...others, ...resting.filter((each) => each !== due)];
+      const order = [
+        ...(first === undefined ? [] : [first]),
+        due,
+        ...others,
+        ...resting.filter((each) => each !== due),
+      ];
       return { order, together: 2 };
     },
     patience: (place, server) => {
