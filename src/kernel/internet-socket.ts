@@ -14,6 +14,8 @@ const TYPES = { udp: 2, tcp: 1 } as const;
 const NONBLOCK_CLOEXEC = 0o2004000;
 const SOL_SOCKET = 1;
 const SO_REUSEADDR = 2;
+const SO_RCVBUFFORCE = 33;
+const RECEIVE_BUFFER = Buffer.from(Uint32Array.of(1 << 20).buffer);
 const EINPROGRESS = 115;
 const SOCKADDR_IN_BYTES = 16;
 const SOCKADDR_IN6_BYTES = 28;
@@ -74,6 +76,8 @@ function open(protocol: 'udp' | 'tcp', address: string, act: (fd: number, addres
 export function openBoundSocket(protocol: 'udp' | 'tcp', address: string, port: number): number {
   const { bind, setOption, errno } = calls();
   return open(protocol, address, (fd, at) => {
+    // Rather a late answer than none when many ask at once; it costs memory only then.
+    if (protocol === 'udp') setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER, RECEIVE_BUFFER.length);
     // Connections that a predecessor closed rest for a minute; they do not stand in the way of a listener. UDP has no such rest.
     if (protocol === 'tcp' && setOption(fd, SOL_SOCKET, SO_REUSEADDR, Buffer.of(1, 0, 0, 0), 4) < 0) {
       throw new KernelRefusal(errno());

@@ -47,7 +47,9 @@ export interface LedgerView {
   networks(): Network[];
   network(id: string): Network | undefined;
   networkByName(name: string): Network | undefined;
-  /** Counts the changes of networks: while it stands still, so do they. */
+  /** Counts all changes of all processes: while it stands still, every answer is the one before. */
+  revision(): number;
+  /** Counts the changes of networks alone. */
   networkGeneration(): number;
   sandboxes(): Sandbox[];
   sandbox(id: string): Sandbox | undefined;

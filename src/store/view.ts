@@ -58,6 +58,7 @@ export function viewOf({ networks, endpoints }: Parts): LedgerView {
     networks: () => allRecords(networks, NETWORKS),
     network: (id) => getRecord(networks, NETWORKS, id),
     networkByName: (name) => recordBy(networks, NETWORKS, networkNameKey(name)),
+    revision: () => (endpoints.get(META.revision) as number | undefined) ?? 0,
     networkGeneration: () => (networks.get(META.generation) as number | undefined) ?? 0,
     sandboxes: () => allRecords(endpoints, SANDBOXES),
     sandbox: (id) => getRecord(endpoints, SANDBOXES, id),

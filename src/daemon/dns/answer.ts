@@ -5,6 +5,7 @@ import type { Ledger, LedgerView } from '../../model/ledger.ts';
 import type { Family, Sandbox } from '../../model/records.ts';
 import type { Allowance } from './allowance.ts';
 import type { Forwarded, Forwarder, Upstreams } from './forwarder.ts';
+import { openLedgerMemo } from './ledger-memo.ts';
 import { bareAnswer, localAnswer } from './local-answer.ts';
 import {
   CLASS_IN,
@@ -52,11 +53,20 @@ export interface AnswererOptions {
   readonly onQuery: (result: QueryResult) => void;
 }
 
+/** What the ledger says about a question. */
+interface Found {
+  readonly sandbox: Sandbox;
+  readonly asker: Asker;
+  readonly own: OwnName;
+}
+
 /** Undefined: no answer. Never rejects. */
 export type Answer = (asked: Asked) => Promise<Buffer | undefined>;
 
 export function openAnswerer(options: AnswererOptions): Answer {
   const { ledger, networkIndex, rotate, forwarder, upstreamsOf, onQuery } = options;
+
+  const memo = openLedgerMemo<Found | undefined>();
 
   const refuse = (answer: Buffer): Buffer => {
     onQuery('refused');
@@ -94,17 +104,19 @@ export function openAnswerer(options: AnswererOptions): Answer {
     // Whole zones: more than one message, and nobody's business here.
     if (query.type === TYPE.AXFR || query.type === TYPE.IXFR) return refuse(bareAnswer(query, RCODE.REFUSED));
     try {
-      const found = ledger.read((view) => {
-        const sandbox = view.sandbox(asked.sandboxId);
-        if (sandbox === undefined) return undefined;
-        const asker = askerOf(view, sandbox.id);
-        const own = ownNameOf(view, networkIndex(view), asker, query);
-        return own.kind === 'foreign' ? { upstreams: upstreamsOf(sandbox, asker) } : { own };
-      });
+      const found = ledger.read((view) =>
+        memo(view, `${asked.sandboxId} ${query.class} ${query.type} ${query.name ?? ''}`, () => {
+          const sandbox = view.sandbox(asked.sandboxId);
+          if (sandbox === undefined) return undefined;
+          const asker = askerOf(view, sandbox.id);
+          return { sandbox, asker, own: ownNameOf(view, networkIndex(view), asker, query) };
+        }),
+      );
       if (found === undefined) return refuse(bareAnswer(query, RCODE.SERVFAIL));
-      if ('upstreams' in found) return await forward(query, found.upstreams, asked);
-      onQuery(found.own.kind === 'unknown' ? 'local-nxdomain' : 'local');
-      return localAnswer({ query, own: found.own, transport: asked.transport, rotate });
+      const { sandbox, asker, own } = found;
+      if (own.kind === 'foreign') return await forward(query, upstreamsOf(sandbox, asker), asked);
+      onQuery(own.kind === 'unknown' ? 'local-nxdomain' : 'local');
+      return localAnswer({ query, own, transport: asked.transport, rotate });
     } catch {
       // The ledger cannot be read, or files have run out: the next nameserver of the resolv.conf is asked.
       onQuery('failed');
