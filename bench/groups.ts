@@ -11,6 +11,7 @@ import { publish } from './control-plane/publish.ts';
 import { repair } from './control-plane/repair.ts';
 import { connections } from './data-plane/connections.ts';
 import { paths } from './data-plane/paths.ts';
+import { dns } from './dns/names.ts';
 import type { Group } from './group.ts';
 import { cni } from './peers/cni.ts';
 import { dockerd } from './peers/dockerd.ts';
@@ -26,6 +27,7 @@ export const GROUPS: readonly Group[] = [
   ...perBackend(attach, daemon, commandLine, networks, publish, burst, repair),
   macvlan,
   crowd,
+  dns,
   ...perBackend(cni, netavark, dockerd),
   ...perBackend(connections, paths),
 ];

@@ -2,7 +2,7 @@
 import { InvalidArgumentError } from 'commander';
 import { isIP } from 'node:net';
 import type { Config } from '../model/config.ts';
-import type { ResolverOverrides } from '../model/resolv-conf.ts';
+import type { ResolverOverrides } from '../model/records.ts';
 
 export interface ResolverOptions {
   readonly dns?: readonly string[];

@@ -2,7 +2,7 @@
 import type { Engine, SandboxView } from '../engine/engine.ts';
 import { nameFilesIn, sandboxFolder, writeSandboxFiles, type SandboxFiles } from '../launch/sandbox-files.ts';
 import type { Config } from '../model/config.ts';
-import type { ResolverOverrides } from '../model/resolv-conf.ts';
+import type { ResolverOverrides } from '../model/records.ts';
 
 interface RunFilesInput {
   readonly engine: Engine;

@@ -74,6 +74,7 @@ async function run(context: CliContext, command: readonly string[], options: Run
   const created = await engine.createSandbox({
     ...(options.name === undefined ? {} : { name: options.name }),
     command,
+    resolver: resolverOverrides(options, config),
     attach,
   });
   const { sandbox } = created;

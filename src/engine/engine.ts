@@ -4,7 +4,7 @@
  * Requests and answers are JSON-safe, so that the daemon can carry them over its socket and a thin client is the same
  * interface again. References are what a person types: a name, an id, a unique prefix of an id.
  */
-import type { Endpoint, Lease, Network, PublishedPort, Sandbox } from '../model/records.ts';
+import type { Endpoint, Lease, Network, PublishedPort, ResolverOverrides, Sandbox } from '../model/records.ts';
 import type { Plan } from '../plan/resource.ts';
 import type { DockerNetwork } from './docker-network.ts';
 import type { DriverReport } from './drivers.ts';
@@ -120,6 +120,8 @@ export interface PruneRequest extends Rehearsable {
 export interface CreateSandboxRequest {
   readonly name?: string;
   readonly command: readonly string[];
+  /** How it resolves names; absent: as the host does. */
+  readonly resolver?: ResolverOverrides;
   /**
    * Networks to attach, in order; ports and addresses go to the first unless given per network. "host" (its namespace), "none" and
    * "container:REFERENCE" (another container's namespace) stand alone, without options.

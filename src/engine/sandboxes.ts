@@ -36,6 +36,7 @@ export async function createSandbox(
     origin: { kind: 'own' },
     foreignDefaultRoutes: [],
     command: request.command,
+    ...(request.resolver === undefined ? {} : { resolver: request.resolver }),
     createdAt: timestamp(context.now()),
     state: 'creating',
     owner: self,

@@ -26,6 +26,22 @@ interface Library {
   /** Both empty the buffer that they read. */
   readonly output: (context: unknown) => string;
   readonly errors: (context: unknown) => string;
+  readonly free: (context: unknown) => void;
+}
+
+/**
+ * Runs commands as one transaction in the namespace of the calling thread, and keeps nothing open. nft's complaint if it was
+ * refused.
+ */
+export function runNftOnce(commands: string): string | undefined | 'missing' {
+  const library = loadLibrary();
+  const context = library?.newContext() ?? null;
+  if (library === undefined || context === null) return 'missing';
+  try {
+    return library.run(context, commands) === 0 ? undefined : complaintOf(library.errors(context));
+  } finally {
+    library.free(context);
+  }
 }
 
 /** Undefined where the library is not installed, or its context cannot be made. */
@@ -99,5 +115,6 @@ function loadLibrary(): Library | undefined {
       }),
     output: library.func('const char *nft_ctx_get_output_buffer(void *context)'),
     errors: library.func('const char *nft_ctx_get_error_buffer(void *context)'),
+    free: library.func('void nft_ctx_free(void *context)'),
   });
 }

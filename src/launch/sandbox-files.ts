@@ -7,15 +7,15 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { hostname as hostHostname } from 'node:os';
 import path from 'node:path';
 import { errorCode, refused } from '../kernel/kernel-refusal.ts';
+import { createResolvConf } from './resolv-conf-file.ts';
 import { hostsFile, type HostsEntry } from '../model/hosts-file.ts';
-import type { Endpoint } from '../model/records.ts';
+import type { Endpoint, ResolverOverrides } from '../model/records.ts';
 import {
   asksOnlyResolvedStub,
   parseResolvConf,
   RESOLVED_UPSTREAM,
   sandboxResolvConf,
   type ResolvConf,
-  type ResolverOverrides,
 } from '../model/resolv-conf.ts';
 
 export interface SandboxIdentity {
@@ -57,7 +57,8 @@ export function writeSandboxFiles(
   try {
     mkdirSync(folder, { recursive: true });
     const hostname = write('hostname', `${sandbox.hostname ?? hostHostname()}\n`);
-    write('resolv.conf', resolvConfText(sandbox, overrides));
+    // Where a daemon serves names it wrote the file already, with its own address first.
+    createResolvConf(folder, resolvConfText(sandbox, overrides));
     write('hosts', hostsText(sandbox));
     return {
       ...nameFilesIn(folder),
@@ -115,22 +116,29 @@ function hostsText({ name, hostname, endpoints }: SandboxIdentity): string {
     endpoints.flatMap(({ addresses, aliases }) =>
       addresses.map(({ address }): HostsEntry => ({
         address: address.replace(/\/.*/, ''),
-        names: [...names, ...aliases],
+        // hosts(5) has no wildcards.
+        names: [...names, ...aliases.filter((alias) => !alias.startsWith('*'))],
       })),
     ),
   );
 }
 
-function resolvConfText(sandbox: SandboxIdentity, overrides: ResolverOverrides): string {
+/** The text of a sandbox's resolv.conf by what the host's says now. */
+export function resolvConfText(
+  sandbox: Pick<SandboxIdentity, 'name' | 'endpoints'>,
+  overrides: ResolverOverrides,
+  { hostFile = RESOLV_CONF, nameService = false }: { readonly hostFile?: string; readonly nameService?: boolean } = {},
+): string {
   const addresses = bareAddresses(sandbox);
-  const ofHost = read(RESOLV_CONF);
+  const ofHost = read(hostFile);
   const upstream = asksOnlyResolvedStub(ofHost) ? read(RESOLVED_UPSTREAM) : undefined;
   return sandboxResolvConf({
     host: upstream ?? ofHost,
-    source: upstream === undefined ? RESOLV_CONF : RESOLVED_UPSTREAM,
+    source: upstream === undefined ? hostFile : RESOLVED_UPSTREAM,
     overrides,
     ipv4: addresses.some((address) => !address.includes(':')),
     ipv6: addresses.some((address) => address.includes(':')),
+    nameService,
   });
 }
 

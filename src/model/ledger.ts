@@ -47,6 +47,10 @@ export interface LedgerView {
   networks(): Network[];
   network(id: string): Network | undefined;
   networkByName(name: string): Network | undefined;
+  /** Counts all changes of all processes: while it stands still, every answer is the one before. */
+  revision(): number;
+  /** Counts the changes of networks alone. */
+  networkGeneration(): number;
   sandboxes(): Sandbox[];
   sandbox(id: string): Sandbox | undefined;
   sandboxByName(name: string): Sandbox | undefined;
@@ -57,6 +61,15 @@ export interface LedgerView {
   endpointsOfNetwork(networkId: string): Endpoint[];
   hasEndpoints(networkId: string): boolean;
   endpointsOfSandbox(sandboxId: string): Endpoint[];
+  /**
+   * The endpoints that answer to a name on a network: by their sandbox's name, the first 12 digits of its id, or an alias; `name`
+   * in lower case. Costs the same at any number of endpoints.
+   */
+  endpointsNamed(networkId: string, name: string): Endpoint[];
+  /** Whether anything on any network answers to this name, in lower case. */
+  isName(name: string): boolean;
+  /** Whether a network has wildcard aliases, "*.app.test". */
+  hasWildcards(networkId: string): boolean;
   /** In address order. */
   leases(networkId: string): Lease[];
   lease(networkId: string, address: string): LeaseHolder | undefined;

@@ -36,11 +36,13 @@ export function checkSandboxName(name: string): string {
 }
 
 /**
- * A network alias: a name that the embedded DNS can answer.
+ * A network alias: a name that the name service answers to. "*.app.test" stands for every name below app.test.
  * @throws TsnetError INVALID
  */
 export function checkAlias(name: string): string {
-  return checkWord('alias', name);
+  const rest = name.startsWith('*.') ? name.slice(2) : name;
+  checkWord('alias', rest);
+  return name;
 }
 
 function checkWord(what: string, name: string): string {

@@ -94,6 +94,14 @@ export type SharedNetwork =
   /** A namespace that no sandbox of the ledger has; as it was typed. */
   | { readonly kind: 'foreign'; readonly reference: string };
 
+/** What replaces the host's values in a sandbox's resolv.conf, each on its own, when it is not empty. */
+export interface ResolverOverrides {
+  readonly dns: readonly string[];
+  /** "." alone: no search list at all. */
+  readonly dnsSearch: readonly string[];
+  readonly dnsOpts: readonly string[];
+}
+
 export interface Sandbox {
   readonly version: 1;
   /** 64 hex digits. */
@@ -110,6 +118,8 @@ export interface Sandbox {
   readonly mountNamespace?: number;
   /** Families whose default route was there before us: it stays, and our networks are reached by policy routing. */
   readonly foreignDefaultRoutes: readonly Family[];
+  /** How a sandbox of our own resolves names: what `run` was told, else daemon.json. Absent: nothing but the host's resolv.conf. */
+  readonly resolver?: ResolverOverrides;
   /** The command of a sandbox of our own, as typed. */
   readonly command?: readonly string[];
   readonly createdAt: string;

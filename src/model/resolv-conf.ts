@@ -3,6 +3,7 @@
  *
  * A sandbox cannot reach the host's loopback, so a resolver that listens there is of no use to it.
  */
+import type { ResolverOverrides } from './records.ts';
 
 /** The directives of a resolv.conf. */
 export interface ResolvConf {
@@ -15,14 +16,6 @@ export interface ResolvConf {
   readonly others: readonly string[];
 }
 
-/** What replaces the host's values, each on its own, when it is not empty. */
-export interface ResolverOverrides {
-  readonly dns: readonly string[];
-  /** "." alone: no search list at all. */
-  readonly dnsSearch: readonly string[];
-  readonly dnsOpts: readonly string[];
-}
-
 export interface SandboxResolvConfInput {
   readonly host: ResolvConf;
   /** Path that `host` was read from, for the comment. */
@@ -31,7 +24,12 @@ export interface SandboxResolvConfInput {
   /** Which families the sandbox has addresses of. */
   readonly ipv4: boolean;
   readonly ipv6: boolean;
+  /** The daemon answers at {@link NAME_SERVICE_ADDRESS}: it is asked first, the others while it is down. */
+  readonly nameService?: boolean;
 }
+
+/** Where the daemon's name service answers inside every sandbox: Docker's address. */
+export const NAME_SERVICE_ADDRESS = '127.0.0.11';
 
 /** The file that systemd-resolved keeps with the real servers, for readers that its stub at 127.0.0.53 does not serve. */
 export const RESOLVED_UPSTREAM = '/run/systemd/resolve/resolv.conf';
@@ -82,12 +80,17 @@ function isReachable(address: string, { ipv4, ipv6 }: SandboxResolvConfInput): b
 
 /** The text of the sandbox's resolv.conf. */
 export function sandboxResolvConf(input: SandboxResolvConfInput): string {
-  const { host, overrides, source, ipv4, ipv6 } = input;
+  const { host, overrides, source, ipv4, ipv6, nameService = false } = input;
   const fromHost = host.nameservers.filter((address) => isReachable(address, input));
   const fallback = [...(ipv4 || !ipv6 ? FALLBACK_V4 : []), ...(ipv6 ? FALLBACK_V6 : [])];
-  const nameservers = overrides.dns.length > 0 ? overrides.dns : fromHost.length > 0 ? fromHost : fallback;
+  const upstreams = overrides.dns.length > 0 ? overrides.dns : fromHost.length > 0 ? fromHost : fallback;
+  const nameservers = nameService
+    ? [NAME_SERVICE_ADDRESS, ...upstreams.filter((address) => address !== NAME_SERVICE_ADDRESS)]
+    : upstreams;
   const search = (overrides.dnsSearch.length > 0 ? overrides.dnsSearch : host.search).filter((name) => name !== '.');
-  const options = overrides.dnsOpts.length > 0 ? overrides.dnsOpts : host.options;
+  const given = overrides.dnsOpts.length > 0 ? overrides.dnsOpts : host.options;
+  // A container's bare name is asked as it is, before the search list: it would cost a question of the outside otherwise.
+  const options = nameService && !given.some((option) => /^ndots:\d+$/.test(option)) ? [...given, 'ndots:0'] : given;
   const overridden = [
     ...(overrides.dns.length > 0 ? ['nameservers'] : []),
     ...(overrides.dnsSearch.length > 0 ? ['search'] : []),

@@ -9,6 +9,8 @@ export const META = {
   version: 'meta/version',
   /** Counts the changes of networks, in both environments: equal numbers, matching states. */
   generation: 'meta/generation',
+  /** Counts all changes, in the volatile environment. */
+  revision: 'meta/revision',
   /** Made once for each data-root. */
   installation: 'meta/installation',
 } as const;

@@ -43,6 +43,11 @@ function generation({ pairs }: Environment): number {
   return (pairs.get(META.generation) as number | undefined) ?? 0;
 }
 
+/** Every change is counted in its own transaction: who finds the number it knows has nothing to read again. */
+function countChange({ pairs }: Environment): void {
+  pairs.put(META.revision, ((pairs.get(META.revision) as number | undefined) ?? 0) + 1);
+}
+
 /** @throws TsnetError LEDGER when a newer tsnet wrote it */
 function checkLayout(environment: Environment, directory: string, first: () => void): void {
   const version = environment.pairs.get(META.version) as number | undefined;
@@ -101,6 +106,7 @@ function changeBoth<T>({ networks, endpoints }: Store, make: (written: Journal) 
   try {
     return endpoints.transact(() => {
       const written = journal(networks.pairs);
+      countChange(endpoints);
       const result = networks.transact(() => {
         const made = make(written);
         if (written.isTouched()) {
@@ -181,6 +187,7 @@ export function openLedger(places: LedgerPlaces): Ledger {
         endpoints.transact(() => {
           const count = generation(networks);
           if (generation(endpoints) !== count) endpoints.pairs.put(META.generation, count);
+          countChange(endpoints);
           remembered.at(count);
           return make((endpointsChange ??= changeOf(unchanged)));
         }, 'commit'),

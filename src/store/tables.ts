@@ -1,6 +1,7 @@
 /**
  * Networks, sandboxes and endpoints: how each is found.
  */
+import { shortId } from '../model/ids.ts';
 import type { Endpoint, Network, Sandbox } from '../model/records.ts';
 import type { RecordTable } from './record-table.ts';
 
@@ -24,6 +25,24 @@ export function endpointsOfSandboxPrefix(sandboxId: string): string {
   return `endpoint-of-sandbox/${sandboxId}/`;
 }
 
+/** Whatever answers to a name in lower case: the sandboxes of that name, and those whose short id it is. */
+export function namedSandboxesPrefix(name: string): string {
+  return `named-sandbox/${name}/`;
+}
+
+/** The aliases, over all networks. Names in lower case. */
+export function aliasPrefix(name: string): string {
+  return `alias/${name}/`;
+}
+
+export function aliasOnNetworkPrefix(name: string, networkId: string): string {
+  return `${aliasPrefix(name)}${networkId}/`;
+}
+
+export function wildcardsPrefix(networkId: string): string {
+  return `wildcard/${networkId}/`;
+}
+
 /** Transient records; few, so that finding them costs nothing. */
 export const PENDING = 'pending/';
 
@@ -37,12 +56,17 @@ export const NETWORKS: RecordTable<Network> = {
   indexes: ({ id, state }) => (state === 'active' ? [] : [pendingKey('network', id)]),
 };
 
+function namedSandboxKeys(id: string, name: string): string[] {
+  const names = new Set([name.toLowerCase(), shortId(id)]);
+  return [...names].map((each) => `${namedSandboxesPrefix(each)}${id}`);
+}
+
 export const SANDBOXES: RecordTable<Sandbox> = {
   name: 'sandbox',
   unique: ({ name }) => [{ key: sandboxNameKey(name), what: `name ${name}` }],
   // The kernel reuses inode numbers of namespaces: the latest sandbox is the one that has it now. Who shares one does not have it.
-  indexes: ({ id, netns, shares, state }) => [
-    ...(shares === undefined ? [netnsKey(netns)] : []),
+  indexes: ({ id, name, netns, shares, state }) => [
+    ...(shares === undefined ? [netnsKey(netns), ...namedSandboxKeys(id, name)] : []),
     ...(state === 'running' ? [] : [pendingKey('sandbox', id)]),
   ],
 };
@@ -50,9 +74,13 @@ export const SANDBOXES: RecordTable<Sandbox> = {
 export const ENDPOINTS: RecordTable<Endpoint> = {
   name: 'endpoint',
   unique: () => [],
-  indexes: ({ id, networkId, sandboxId, state }) => [
+  indexes: ({ id, networkId, sandboxId, aliases, state }) => [
     `${endpointsOfNetworkPrefix(networkId)}${id}`,
     `${endpointsOfSandboxPrefix(sandboxId)}${id}`,
+    ...aliases.flatMap((alias) => [
+      `${aliasOnNetworkPrefix(alias.toLowerCase(), networkId)}${id}`,
+      ...(alias.startsWith('*') ? [`${wildcardsPrefix(networkId)}${id}`] : []),
+    ]),
     ...(state === 'attached' ? [] : [pendingKey('endpoint', id)]),
   ],
 };

@@ -2,21 +2,26 @@
  * The ledger's contract over two sets of pairs: the durable one with the networks, the volatile one with all the rest.
  */
 import type { ChangedSysctl, LedgerChange, LedgerView, NetworkChange, Pending } from '../model/ledger.ts';
+import type { Endpoint } from '../model/records.ts';
 import type { KeyValues } from './key-values.ts';
 import { ephemeralKey, META, realizedKey } from './keys.ts';
 import { allLeases, forgetLeases, holdAddress, leaseHolder, leasesFor, releaseAddress } from './leases.ts';
 import { allPorts, claimPort, portConflicts, releasePort } from './ports.ts';
 import { allRecords, deleteRecord, getRecord, putRecord, recordBy, recordsUnder } from './record-table.ts';
 import {
+  aliasOnNetworkPrefix,
+  aliasPrefix,
   ENDPOINTS,
   endpointsOfNetworkPrefix,
   endpointsOfSandboxPrefix,
+  namedSandboxesPrefix,
   netnsKey,
   networkNameKey,
   NETWORKS,
   PENDING,
   SANDBOXES,
   sandboxNameKey,
+  wildcardsPrefix,
 } from './tables.ts';
 
 export interface Parts {
@@ -33,12 +38,28 @@ function pendingIn(pairs: KeyValues): Pending[] {
   }));
 }
 
+function hasKeys(pairs: KeyValues, prefix: string): boolean {
+  return pairs.atOrAfter(prefix, prefix) !== undefined;
+}
+
+function endpointsNamed(pairs: KeyValues, networkId: string, name: string): Endpoint[] {
+  const byAlias = recordsUnder(pairs, ENDPOINTS, aliasOnNetworkPrefix(name, networkId));
+  const bySandbox = pairs
+    .under(namedSandboxesPrefix(name))
+    .flatMap(({ value }) => recordsUnder(pairs, ENDPOINTS, endpointsOfSandboxPrefix(value as string)))
+    .filter((endpoint) => endpoint.networkId === networkId);
+  // An alias may repeat the sandbox's own name.
+  return [...new Map([...bySandbox, ...byAlias].map((endpoint) => [endpoint.id, endpoint])).values()];
+}
+
 export function viewOf({ networks, endpoints }: Parts): LedgerView {
   return {
     installationId: () => networks.get(META.installation) as string,
     networks: () => allRecords(networks, NETWORKS),
     network: (id) => getRecord(networks, NETWORKS, id),
     networkByName: (name) => recordBy(networks, NETWORKS, networkNameKey(name)),
+    revision: () => (endpoints.get(META.revision) as number | undefined) ?? 0,
+    networkGeneration: () => (networks.get(META.generation) as number | undefined) ?? 0,
     sandboxes: () => allRecords(endpoints, SANDBOXES),
     sandbox: (id) => getRecord(endpoints, SANDBOXES, id),
     sandboxByName: (name) => recordBy(endpoints, SANDBOXES, sandboxNameKey(name)),
@@ -46,12 +67,12 @@ export function viewOf({ networks, endpoints }: Parts): LedgerView {
     endpoints: () => allRecords(endpoints, ENDPOINTS),
     endpoint: (id) => getRecord(endpoints, ENDPOINTS, id),
     endpointsOfNetwork: (networkId) => recordsUnder(endpoints, ENDPOINTS, endpointsOfNetworkPrefix(networkId)),
-    hasEndpoints: (networkId) => {
-      const prefix = endpointsOfNetworkPrefix(networkId);
-      return endpoints.atOrAfter(prefix, prefix) !== undefined;
-    },
+    hasEndpoints: (networkId) => hasKeys(endpoints, endpointsOfNetworkPrefix(networkId)),
     endpointsOfSandbox: (sandboxId) =>
       recordsUnder(endpoints, ENDPOINTS, endpointsOfSandboxPrefix(sandboxId)).sort((a, b) => a.ordinal - b.ordinal),
+    endpointsNamed: (networkId, name) => endpointsNamed(endpoints, networkId, name),
+    isName: (name) => [namedSandboxesPrefix(name), aliasPrefix(name)].some((prefix) => hasKeys(endpoints, prefix)),
+    hasWildcards: (networkId) => hasKeys(endpoints, wildcardsPrefix(networkId)),
     leases: (networkId) => allLeases(endpoints, networkId),
     lease: (networkId, address) => leaseHolder(endpoints, networkId, address),
     leasesFor: (networkId, family) => leasesFor(endpoints, networkId, family),

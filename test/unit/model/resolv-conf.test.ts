@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ResolverOverrides } from '../../../src/model/records.ts';
 import {
   asksOnlyResolvedStub,
   parseResolvConf,
   sandboxResolvConf,
-  type ResolverOverrides,
 } from '../../../src/model/resolv-conf.ts';
 
 const NOTHING: ResolverOverrides = { dns: [], dnsSearch: [], dnsOpts: [] };
