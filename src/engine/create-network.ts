@@ -12,6 +12,7 @@ import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
 import { overlappingRoutes, refuseOverlap } from '../ipam/overlap.ts';
 import { ulaPool } from '../ipam/ula.ts';
 import { driverOf, settled, type EngineContext } from './context.ts';
+import { checkDhcpNetwork, checkDhcpRequest, DHCP, isDhcp } from './dhcp-network.ts';
 import { noSuchDriver } from './drivers.ts';
 import type { CreateNetworkAnswer, CreateNetworkRequest, IpamRequest } from './engine.ts';
 import { parseOptions } from './parse-options.ts';
@@ -42,6 +43,7 @@ export async function createNetwork(
       `create network ${name}: there is one ${driver.name} network and it is predefined`,
     );
   }
+  if (request.ipamDriver === DHCP) checkDhcpRequest({ ...request, name }, driver);
   await recover(context);
   const options = { ...context.config.defaultNetworkOpts[driver.name], ...request.options };
   const typed = await parseOptions(driver, options, `create network ${name}`);
@@ -150,7 +152,7 @@ function draftNetwork(
     attachable: request.attachable ?? false,
     enableIPv4,
     enableIPv6,
-    ipamDriver: remote?.driver ?? 'default',
+    ipamDriver: remote?.driver ?? request.ipamDriver ?? 'default',
     ipamOptions: request.ipamOptions ?? {},
     ...(remote === undefined ? {} : { poolIds: remote.poolIds }),
     pools,
@@ -167,6 +169,7 @@ function draftNetwork(
     defaults: driverDefaults(context),
   });
   refuseSameBridge(view, name, settings['bridge']);
+  if (isDhcp(network)) checkDhcpNetwork(context, { ...network, settings });
   return { ...network, settings };
 }
 
@@ -209,7 +212,8 @@ function poolRequests(
   };
   return ([4, 6] as const).flatMap((family): readonly PoolRequest[] => {
     if (!(family === 4 ? enabled.enableIPv4 : enabled.enableIPv6)) return [];
-    return of(family).length > 0 ? of(family) : [chosen(family)];
+    // What a DHCP server gives is in the subnet that it says.
+    return of(family).length > 0 || request.ipamDriver === DHCP ? of(family) : [chosen(family)];
   });
 }
 

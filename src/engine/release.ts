@@ -12,7 +12,8 @@ export function releaseEndpoint(context: EngineContext, change: LedgerChange, en
   for (const { address } of endpoint.addresses) {
     const bare = address.slice(0, address.indexOf('/'));
     change.releaseAddress(endpoint.networkId, bare);
-    if (context.config.quarantineSeconds > 0) {
+    // What a DHCP server gave, it gives to whom it likes.
+    if (context.config.quarantineSeconds > 0 && endpoint.dhcp === undefined) {
       change.holdAddress(endpoint.networkId, bare, { kind: 'quarantine', untilMs }, 'static');
     }
   }

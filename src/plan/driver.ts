@@ -66,6 +66,8 @@ export interface EndpointDefaults {
   readonly refusesMac?: string;
   /** Link of the host on whose segment nobody may have an address before a container gets it. */
   readonly probeLink?: string;
+  /** Link of the host on whose segment DHCP servers are asked (`--ipam-driver dhcp`), where containers have MACs of their own. */
+  readonly dhcpLink?: string;
   /** `link`: what leaves the subnet goes out of the interface without a next hop (ipvlan l3). */
   readonly defaultRoute?: 'link';
   /** What whoever creates the network should know of it. */
