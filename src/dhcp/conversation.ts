@@ -75,10 +75,13 @@ export async function acquire(talk: Talk, wish?: Wish): Promise<Grant> {
       [OPTION.server, ipv4Bytes(offer.server)],
     ]);
     const request = { type: 'request', xid, broadcast: true, options } as const;
-    const answer = await converse(talk, { request, envelope: BROADCAST, end }, ({ message }) =>
-      message.type === 'ack' || message.type === 'nak' ? message : undefined,
-    );
-    if (answer === undefined) throw silence(talk, `DHCP server ${offer.server} offered ${offer.address} and then`);
+    const answer = await converse(talk, { request, envelope: BROADCAST, end }, ({ message }) => {
+      // Another server may answer with what it would give.
+      if (addressesIn(message, OPTION.server)[0] !== offer.server) return undefined;
+      const isGiven = message.type === 'ack' && message.yourAddress === offer.address;
+      return isGiven || message.type === 'nak' ? message : undefined;
+    });
+    if (answer === undefined) throw silence(talk, `DHCP server ${offer.server} offered ${offer.address}, and then nobody`);
     const { found, fromMac, askedAtMs } = answer;
     if (found.type === 'ack') {
       return grantIn(found, {
@@ -263,7 +266,7 @@ function newXid(): number {
 function silence({ timeoutMs }: Talk, who: string): TsnetError {
   return new TsnetError(
     'TIMEOUT',
-    `${who} answered nothing within ${Math.round(timeoutMs / 1000)} s; look whether one runs on that LAN, or wait longer with --ipam-opt timeout=SECONDS at \`tsnet create\``,
+    `${who} answered within ${Math.round(timeoutMs / 1000)} s; look whether one runs on that LAN, or wait longer with --ipam-opt timeout=SECONDS at \`tsnet create\``,
   );
 }
 

@@ -25,6 +25,9 @@ import { takeLease } from './dhcp-lease.ts';
 import { withTalk } from './dhcp-network.ts';
 import { grantedAddress, refuseHeld } from './draft-endpoint.ts';
 
+/** How long one request for more time may take; there is time to ask again. */
+const EXTEND_MS = 6_000;
+
 export type Renewal =
   | { readonly kind: 'renewed'; readonly lease: DhcpLease }
   /** The container has another address now. */
@@ -71,7 +74,7 @@ export async function renewLease(context: EngineContext, endpointId: string): Pr
     const now = context.now();
     const extended =
       now < lease.expiresAtMs
-        ? await extend(talk, address, lease, now < lease.rebindAtMs ? 'server' : 'anybody')
+        ? await extend({ ...talk, timeoutMs: Math.min(talk.timeoutMs, EXTEND_MS) }, address, lease, now < lease.rebindAtMs ? 'server' : 'anybody')
         : 'refused';
     if (extended === undefined) {
       throw new TsnetError(
