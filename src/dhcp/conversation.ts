@@ -81,7 +81,8 @@ export async function acquire(talk: Talk, wish?: Wish): Promise<Grant> {
       const isGiven = message.type === 'ack' && message.yourAddress === offer.address;
       return isGiven || message.type === 'nak' ? message : undefined;
     });
-    if (answer === undefined) throw silence(talk, `DHCP server ${offer.server} offered ${offer.address}, and then nobody`);
+    if (answer === undefined)
+      throw silence(talk, `DHCP server ${offer.server} offered ${offer.address}, and then nobody`);
     const { found, fromMac, askedAtMs } = answer;
     if (found.type === 'ack') {
       return grantIn(found, {

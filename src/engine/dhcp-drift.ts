@@ -14,7 +14,9 @@ export function expiredLeases(context: EngineContext, without: ReadonlySet<strin
 
 function leases({ ledger }: EngineContext, without: ReadonlySet<string>): LeasedEndpoint[] {
   return ledger.read((view) =>
-    view.networks().some(isDhcp) ? leasedEndpoints(view).filter(({ endpoint }) => !without.has(endpoint.sandboxId)) : [],
+    view.networks().some(isDhcp)
+      ? leasedEndpoints(view).filter(({ endpoint }) => !without.has(endpoint.sandboxId))
+      : [],
   );
 }
 

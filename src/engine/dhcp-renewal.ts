@@ -74,7 +74,12 @@ export async function renewLease(context: EngineContext, endpointId: string): Pr
     const now = context.now();
     const extended =
       now < lease.expiresAtMs
-        ? await extend({ ...talk, timeoutMs: Math.min(talk.timeoutMs, EXTEND_MS) }, address, lease, now < lease.rebindAtMs ? 'server' : 'anybody')
+        ? await extend(
+            { ...talk, timeoutMs: Math.min(talk.timeoutMs, EXTEND_MS) },
+            address,
+            lease,
+            now < lease.rebindAtMs ? 'server' : 'anybody',
+          )
         : 'refused';
     if (extended === undefined) {
       throw new TsnetError(

@@ -1,6 +1,7 @@
 /**
  * A network as the Docker Engine API shows it (`GET /networks/{id}`, API 1.52), made from the records.
  */
+import { networkOf } from '../model/address.ts';
 import type { Endpoint, Network, Sandbox } from '../model/records.ts';
 
 export interface DockerIpamConfig {
@@ -63,7 +64,7 @@ export function dockerNetwork(
       Options: Object.keys(network.ipamOptions).length > 0 ? network.ipamOptions : null,
       Config:
         network.pools.length === 0
-          ? null
+          ? leasedSubnets(containers.map(({ endpoint }) => endpoint))
           : network.pools.map((pool) => ({
               Subnet: pool.subnet,
               ...(pool.range === undefined ? {} : { IPRange: pool.range }),
@@ -91,4 +92,17 @@ export function dockerNetwork(
     Options: network.options,
     Labels: network.labels,
   };
+}
+
+/** The subnets that DHCP servers named with the addresses they gave; null while there are none. */
+function leasedSubnets(endpoints: readonly Endpoint[]): DockerIpamConfig[] | null {
+  const configs = new Map<string, DockerIpamConfig>();
+  for (const { dhcp, addresses } of endpoints) {
+    if (dhcp === undefined) continue;
+    for (const { address, gateway } of addresses) {
+      const subnet = networkOf(address);
+      configs.set(subnet, { Subnet: subnet, ...(gateway === undefined ? {} : { Gateway: gateway }) });
+    }
+  }
+  return configs.size === 0 ? null : [...configs.values()];
 }
