@@ -59,12 +59,14 @@ export async function openDhcpSegment(host: NetlinkSocket, link: string, mac: st
       }
     },
     receive: async (timeoutMs) => {
-      for (const end = performance.now() + timeoutMs; ; await sleep(LOOK_MS)) {
+      const end = performance.now() + timeoutMs;
+      for (;;) {
         for (let frame = socket.receive(); frame !== undefined; frame = socket.receive()) {
           const heard = heardIn(frame);
           if (heard !== undefined) return heard;
         }
         if (performance.now() >= end) return undefined;
+        await sleep(LOOK_MS);
       }
     },
     close: () => {

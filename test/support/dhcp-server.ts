@@ -6,11 +6,11 @@ import { until, type Namespace } from './lab.ts';
 
 export interface DhcpServer {
   /** "1790000000 0a:… 192.168.22.50 tv ff:…" a line (dnsmasq's lease file). */
-  leases(): string[];
+  readonly leases: () => string[];
   /** What it has logged. */
-  log(): string;
+  readonly log: () => string;
   /** Ends it and forgets its leases. */
-  close(): void;
+  readonly close: () => void;
 }
 
 /** Starts it in the router's namespace, giving 192.168.22.50 to .99 for two minutes unless `options` say otherwise. */
