@@ -121,6 +121,7 @@ export default defineDriver<MacvlanSettings>({
   scope: 'local',
   ipam: 'lan',
   linkKinds: ['macvlan', 'vlan'],
+  endpointLink: 'macvlan',
   options: macvlanOptions,
   aliases: macvlanAliases,
   parseSettings: (settings) => settings as MacvlanSettings,

@@ -19,6 +19,7 @@ import { parseOptions } from './parse-options.ts';
 import { recover } from './recover.ts';
 import { finishNetworkRemoval } from './finish-network-removal.ts';
 import { withRemotePools, type RemotePools } from './remote-pools.ts';
+import { lanNeighbours } from './shared-lan.ts';
 import { attempt, failure } from './undo.ts';
 
 const RESERVED_NAMES = ['bridge', 'host', 'none', 'default'];
@@ -46,6 +47,7 @@ export async function createNetwork(
   if (request.ipamDriver === DHCP) checkDhcpRequest({ ...request, name }, driver);
   await recover(context);
   const options = { ...context.config.defaultNetworkOpts[driver.name], ...request.options };
+  await checkEndpointLink(context, driver, name);
   const typed = await parseOptions(driver, options, `create network ${name}`);
   const facts = await context.kernel.facts();
   const wanted = {
@@ -67,6 +69,16 @@ export async function createNetwork(
   );
 }
 
+/** A network that could take no container is not made. */
+async function checkEndpointLink({ kernel }: EngineContext, { endpointLink }: Driver, name: string): Promise<void> {
+  if (endpointLink === undefined || (await kernel.supportedLinkKinds([endpointLink])).get(endpointLink) !== false)
+    return;
+  throw new TsnetError(
+    'UNSUPPORTED',
+    `create network ${name}: this kernel has no ${endpointLink} links; it needs CONFIG_${endpointLink.toUpperCase()} (module ${endpointLink})`,
+  );
+}
+
 /** Writes the network down, makes it, and says that it is there. */
 async function createDrafted(context: EngineContext, input: DraftInput): Promise<CreateNetworkAnswer> {
   const { request, driver, facts } = input;
@@ -76,7 +88,7 @@ async function createDrafted(context: EngineContext, input: DraftInput): Promise
     const network = context.ledger.read(draft);
     return {
       id: network.id,
-      warnings: warnings(context, network, { request, facts }),
+      warnings: warnings(network, { request, facts }),
       plan: driver.networkPlan(network),
     };
   }
@@ -97,7 +109,7 @@ async function createDrafted(context: EngineContext, input: DraftInput): Promise
     } catch (error) {
       throw failure(`create network ${name}`, error, await attempt(() => finishNetworkRemoval(context, network)));
     }
-    return { id: network.id, warnings: warnings(context, network, { request, facts }), plan };
+    return { id: network.id, warnings: warnings(network, { request, facts }), plan };
   });
 }
 
@@ -134,7 +146,13 @@ function draftNetwork(
   try {
     const requests = poolRequests(context, view, request, { enableIPv4, enableIPv6 }, used, facts);
     pools = completePools({ requests, gateway: driver.ipam === 'lan' ? 'given' : 'default' });
-    for (const pool of pools) refuseOverlap(pool.subnet, used);
+    for (const pool of pools) {
+      const shared = driver.ipam === 'lan' ? lanNeighbours(context, view, pool, request.ipamDriver === DHCP) : [];
+      refuseOverlap(
+        pool.subnet,
+        used.filter(({ network }) => !shared.some((neighbour) => neighbour.name === network)),
+      );
+    }
   } catch (error) {
     if (error instanceof TsnetError)
       throw new TsnetError(error.code, `create network ${name}: ${error.message}`, { cause: error });
@@ -169,8 +187,10 @@ function draftNetwork(
     defaults: driverDefaults(context),
   });
   refuseSameBridge(view, name, settings['bridge']);
-  if (isDhcp(network)) checkDhcpNetwork(context, { ...network, settings });
-  return { ...network, settings };
+  const configured: Network = { ...network, settings };
+  if (isDhcp(configured)) checkDhcpNetwork(context, configured);
+  const { caveat } = driverOf(context, configured).endpointDefaults(configured);
+  return { ...configured, ...(caveat === undefined ? {} : { caveat }) };
 }
 
 /** Two networks on one bridge would share its addresses and rules. */
@@ -236,12 +256,8 @@ export function driverDefaults({ config }: EngineContext): DriverDefaults {
   };
 }
 
-function warnings(
-  context: EngineContext,
-  network: Network,
-  { request, facts }: Pick<DraftInput, 'request' | 'facts'>,
-): string[] {
-  const { caveat } = driverOf(context, network).endpointDefaults(network);
+function warnings(network: Network, { request, facts }: Pick<DraftInput, 'request' | 'facts'>): string[] {
+  const { caveat } = network;
   return [...(caveat === undefined ? [] : [caveat]), ...overlapWarnings(network, request, facts)];
 }
 

@@ -42,6 +42,8 @@ export interface DockerNetwork {
   readonly Containers: Readonly<Record<string, DockerContainerEntry>>;
   readonly Options: Readonly<Record<string, string>>;
   readonly Labels: Readonly<Record<string, string>>;
+  /** Ours: what whoever uses the network should know. */
+  readonly Caveat?: string;
 }
 
 /** `containers` are the network's endpoints with their sandboxes. */
@@ -91,6 +93,7 @@ export function dockerNetwork(
     ),
     Options: network.options,
     Labels: network.labels,
+    ...(network.caveat === undefined ? {} : { Caveat: network.caveat }),
   };
 }
 

@@ -13,6 +13,7 @@ import { chooseAddress, checkAddress, restedAddresses } from '../ipam/choose-add
 import { driverOf, type EngineContext } from './context.ts';
 import type { AttachOptions } from './engine.ts';
 import { addressHolder } from './lookup.ts';
+import { refuseNeighbours } from './shared-lan.ts';
 
 export interface EndpointDraft {
   readonly network: Network;
@@ -118,7 +119,9 @@ function leaseAddresses(
       );
     }
     const { address, length, pool } =
-      fixed === undefined ? dynamicAddress(context, change, draft, family) : fixedAddress(change, draft, fixed);
+      fixed === undefined
+        ? dynamicAddress(context, change, draft, family)
+        : fixedAddress(context, change, draft, fixed);
     change.holdAddress(
       network.id,
       address,
@@ -177,9 +180,16 @@ function dynamicAddress(
   });
 }
 
-function fixedAddress(change: LedgerChange, { network, sandbox }: EndpointDraft, wanted: string): Leased {
+function fixedAddress(
+  context: EngineContext,
+  change: LedgerChange,
+  { network, sandbox }: EndpointDraft,
+  wanted: string,
+): Leased {
   const checked = checkAddress({ network: network.name, pools: network.pools, address: wanted });
-  refuseHeld(change, { network, sandbox: sandbox.name, address: checked.address });
+  const held = { network, sandbox: sandbox.name, address: checked.address };
+  refuseHeld(change, held);
+  refuseNeighbours(context, change, held);
   return checked;
 }
 

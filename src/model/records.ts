@@ -56,6 +56,8 @@ export interface Network {
   readonly labels: Readonly<Record<string, string>>;
   /** What the driver made of `options` and of the host it saw at creation: from here on a plan needs nothing else. */
   readonly settings: JsonObject;
+  /** What whoever uses it should know, as the driver said at its creation. */
+  readonly caveat?: string;
   /** bridge, host and none: there without being created, and never removed. */
   readonly predefined: boolean;
   /** Of the default network: fingerprint of the daemon.json keys that it was made from. */

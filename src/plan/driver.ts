@@ -85,6 +85,8 @@ export interface DriverDefinition<Settings> {
   readonly ipam: 'pools' | 'lan' | 'none';
   /** Kinds of link (IFLA_INFO_KIND) that its networks stand on: `tsnet info` says whether this kernel has them. */
   readonly linkKinds?: readonly string[];
+  /** Of these, the one that every container gets: without it in the kernel no network is created. */
+  readonly endpointLink?: string;
   /**
    * For drivers whose networks take no endpoints: why `connect` is refused, and how `run` runs on them, `alone` in a namespace
    * of its own or in that of the host.
