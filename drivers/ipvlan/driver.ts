@@ -120,6 +120,7 @@ export default defineDriver<IpvlanSettings>({
   scope: 'local',
   ipam: 'lan',
   linkKinds: ['ipvlan', 'vlan'],
+  endpointLink: 'ipvlan',
   options,
   aliases,
   parseSettings: (settings) => settings as IpvlanSettings,

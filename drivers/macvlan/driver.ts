@@ -83,6 +83,7 @@ function endpointDefaults(network: Network, settings: MacvlanSettings): Endpoint
     refusesPorts: OWN_ADDRESS,
     ...(mode === 'passthru' ? { refusesMac: `in mode passthru the container has the MAC of ${parent}` } : {}),
     ...(probe && parentIs !== 'dummy' ? { probeLink: parent } : {}),
+    ...(mode !== 'passthru' && parentIs !== 'dummy' ? { dhcpLink: parent } : {}),
     ...(hostAccess !== null || parentIs === 'dummy'
       ? {}
       : {
@@ -120,6 +121,7 @@ export default defineDriver<MacvlanSettings>({
   scope: 'local',
   ipam: 'lan',
   linkKinds: ['macvlan', 'vlan'],
+  endpointLink: 'macvlan',
   options: macvlanOptions,
   aliases: macvlanAliases,
   parseSettings: (settings) => settings as MacvlanSettings,

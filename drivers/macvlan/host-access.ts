@@ -52,11 +52,14 @@ export function configureHostAccess({ draft, facts }: ConfigureInput, parent: st
     const own = held.map(withoutLength).find((address) => isIn(pool, address));
     return own === undefined ? [] : [{ address: own, on: 'parent' }];
   });
+  // Where a DHCP server gives the addresses, their subnet is the parent's.
+  const own = draft.pools.length > 0 ? undefined : held.map(withoutLength).find((one) => familyOf(one) === 4);
+  if (own !== undefined) addresses.push({ address: own, on: 'parent' });
   if (addresses.length === 0) {
     const subnets = draft.pools.map(({ subnet }) => subnet).join(', ');
     throw new TsnetError(
       'FORBIDDEN',
-      `create network ${draft.name}: host_access needs an address of this host in ${subnets}, and ${parent} has none; give it one, or reserve one with --aux-address ${AUX_NAME}=ADDRESS`,
+      `create network ${draft.name}: host_access needs an address of this host in ${subnets || 'its subnet'}, and ${parent} has none; give it one, or reserve one with --aux-address ${AUX_NAME}=ADDRESS`,
     );
   }
   return {

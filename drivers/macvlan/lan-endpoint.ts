@@ -4,7 +4,7 @@
  * The order matters: the addresses are there when the link comes up, so the kernel announces them then (arp_notify, ndisc_notify).
  * Switches and neighbours that knew the address elsewhere learn where it is now.
  */
-import { familyOf } from '../../src/model/address.ts';
+import { familyOf, networkOf } from '../../src/model/address.ts';
 import type { Endpoint, Network } from '../../src/model/records.ts';
 import type { Plan, Resource } from '../../src/plan/resource.ts';
 
@@ -30,9 +30,9 @@ export function lanEndpointPlan(network: Network, endpoint: Endpoint, link: Reso
     ...addresses.map(({ address }): Resource => ({ kind: 'address', place, link: name, address })),
     { kind: 'link-up', place, link: name },
     // The kernel adds this route with the address; it is named so that `diff` misses it when somebody deletes it.
-    ...network.pools
-      .filter(({ subnet }) => has(familyOf(subnet)))
-      .map(({ subnet }): Resource => ({
+    ...subnetsOf(network, endpoint)
+      .filter((subnet) => has(familyOf(subnet)))
+      .map((subnet): Resource => ({
         kind: 'route',
         place,
         family: familyOf(subnet),
@@ -40,6 +40,11 @@ export function lanEndpointPlan(network: Network, endpoint: Endpoint, link: Reso
         link: name,
       })),
   ];
+}
+
+/** Where a DHCP server gives the addresses, the subnet is the one that it says. */
+function subnetsOf({ pools }: Network, { addresses }: Endpoint): string[] {
+  return pools.length > 0 ? pools.map(({ subnet }) => subnet) : addresses.map(({ address }) => networkOf(address));
 }
 
 /** Why ports are not published on such a network. */

@@ -5,6 +5,7 @@
  * this process as owner. Then the plans are ensured, as one. Then the endpoints are `attached`. If the process dies in between,
  * the next change finds the records and their dead owner, and undoes them (`recover.ts`).
  */
+import type { Grant } from '../dhcp/grant.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Endpoint, Netns, Network, Sandbox } from '../model/records.ts';
 import type { LedgerChange, LedgerView } from '../model/ledger.ts';
@@ -13,6 +14,7 @@ import type { Listener, SandboxFacts } from '../plan/kernel.ts';
 import type { Plan, Resource } from '../plan/resource.ts';
 import { claimPorts, listenersFor } from './claim-ports.ts';
 import { ABANDONED, driverOf, namespacesOf, settled, type EngineContext } from './context.ts';
+import { withDhcpAddresses } from './dhcp-addresses.ts';
 import { draftEndpoint } from './draft-endpoint.ts';
 import type { AttachOptions } from './engine.ts';
 import { staleFlows } from './flows.ts';
@@ -25,6 +27,8 @@ import { attempt, failure, reverse, transit, type Transition } from './undo.ts';
 export interface Attachment {
   readonly network: Network;
   readonly options: AttachOptions;
+  /** What a DHCP server gave for it (`dhcp-addresses.ts`). */
+  readonly grant?: Grant;
 }
 
 /** What a sandbox of our own is born with. */
@@ -123,6 +127,7 @@ function writeIntent(context: EngineContext, change: LedgerChange, { request, ne
       network,
       sandbox,
       options,
+      grant: request.attachments[index]?.grant,
       linkNames: facts.sandbox.links,
       siblings,
     });
@@ -154,7 +159,9 @@ function loopback(sandbox: Sandbox): Resource {
 
 /** Attaches a sandbox to networks. The networks are brought up first if they are not. */
 export function attach(context: EngineContext, request: AttachRequest): Promise<Attached> {
-  return withRemoteAddresses(context, request, (settled) => attachSettled(context, settled));
+  return withRemoteAddresses(context, request, (settled) =>
+    withDhcpAddresses(context, settled, (granted) => attachSettled(context, granted)),
+  );
 }
 
 async function attachSettled(context: EngineContext, request: AttachRequest): Promise<Attached> {

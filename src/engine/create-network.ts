@@ -12,12 +12,14 @@ import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
 import { overlappingRoutes, refuseOverlap } from '../ipam/overlap.ts';
 import { ulaPool } from '../ipam/ula.ts';
 import { driverOf, settled, type EngineContext } from './context.ts';
+import { checkDhcpNetwork, checkDhcpRequest, DHCP, isDhcp } from './dhcp-network.ts';
 import { noSuchDriver } from './drivers.ts';
 import type { CreateNetworkAnswer, CreateNetworkRequest, IpamRequest } from './engine.ts';
 import { parseOptions } from './parse-options.ts';
 import { recover } from './recover.ts';
 import { finishNetworkRemoval } from './finish-network-removal.ts';
 import { withRemotePools, type RemotePools } from './remote-pools.ts';
+import { lanNeighbours } from './shared-lan.ts';
 import { attempt, failure } from './undo.ts';
 
 const RESERVED_NAMES = ['bridge', 'host', 'none', 'default'];
@@ -42,8 +44,10 @@ export async function createNetwork(
       `create network ${name}: there is one ${driver.name} network and it is predefined`,
     );
   }
+  if (request.ipamDriver === DHCP) checkDhcpRequest({ ...request, name }, driver);
   await recover(context);
   const options = { ...context.config.defaultNetworkOpts[driver.name], ...request.options };
+  await checkEndpointLink(context, driver, name);
   const typed = await parseOptions(driver, options, `create network ${name}`);
   const facts = await context.kernel.facts();
   const wanted = {
@@ -65,6 +69,16 @@ export async function createNetwork(
   );
 }
 
+/** A network that could take no container is not made. */
+async function checkEndpointLink({ kernel }: EngineContext, { endpointLink }: Driver, name: string): Promise<void> {
+  if (endpointLink === undefined || (await kernel.supportedLinkKinds([endpointLink])).get(endpointLink) !== false)
+    return;
+  throw new TsnetError(
+    'UNSUPPORTED',
+    `create network ${name}: this kernel has no ${endpointLink} links; it needs CONFIG_${endpointLink.toUpperCase()} (module ${endpointLink})`,
+  );
+}
+
 /** Writes the network down, makes it, and says that it is there. */
 async function createDrafted(context: EngineContext, input: DraftInput): Promise<CreateNetworkAnswer> {
   const { request, driver, facts } = input;
@@ -74,7 +88,7 @@ async function createDrafted(context: EngineContext, input: DraftInput): Promise
     const network = context.ledger.read(draft);
     return {
       id: network.id,
-      warnings: warnings(context, network, { request, facts }),
+      warnings: warnings(network, { request, facts }),
       plan: driver.networkPlan(network),
     };
   }
@@ -95,7 +109,7 @@ async function createDrafted(context: EngineContext, input: DraftInput): Promise
     } catch (error) {
       throw failure(`create network ${name}`, error, await attempt(() => finishNetworkRemoval(context, network)));
     }
-    return { id: network.id, warnings: warnings(context, network, { request, facts }), plan };
+    return { id: network.id, warnings: warnings(network, { request, facts }), plan };
   });
 }
 
@@ -132,7 +146,13 @@ function draftNetwork(
   try {
     const requests = poolRequests(context, view, request, { enableIPv4, enableIPv6 }, used, facts);
     pools = completePools({ requests, gateway: driver.ipam === 'lan' ? 'given' : 'default' });
-    for (const pool of pools) refuseOverlap(pool.subnet, used);
+    for (const pool of pools) {
+      const shared = driver.ipam === 'lan' ? lanNeighbours(context, view, pool, request.ipamDriver === DHCP) : [];
+      refuseOverlap(
+        pool.subnet,
+        used.filter(({ network }) => !shared.some((neighbour) => neighbour.name === network)),
+      );
+    }
   } catch (error) {
     if (error instanceof TsnetError)
       throw new TsnetError(error.code, `create network ${name}: ${error.message}`, { cause: error });
@@ -150,7 +170,7 @@ function draftNetwork(
     attachable: request.attachable ?? false,
     enableIPv4,
     enableIPv6,
-    ipamDriver: remote?.driver ?? 'default',
+    ipamDriver: remote?.driver ?? request.ipamDriver ?? 'default',
     ipamOptions: request.ipamOptions ?? {},
     ...(remote === undefined ? {} : { poolIds: remote.poolIds }),
     pools,
@@ -167,7 +187,10 @@ function draftNetwork(
     defaults: driverDefaults(context),
   });
   refuseSameBridge(view, name, settings['bridge']);
-  return { ...network, settings };
+  const configured: Network = { ...network, settings };
+  if (isDhcp(configured)) checkDhcpNetwork(context, configured);
+  const { caveat } = driverOf(context, configured).endpointDefaults(configured);
+  return { ...configured, ...(caveat === undefined ? {} : { caveat }) };
 }
 
 /** Two networks on one bridge would share its addresses and rules. */
@@ -209,7 +232,8 @@ function poolRequests(
   };
   return ([4, 6] as const).flatMap((family): readonly PoolRequest[] => {
     if (!(family === 4 ? enabled.enableIPv4 : enabled.enableIPv6)) return [];
-    return of(family).length > 0 ? of(family) : [chosen(family)];
+    // What a DHCP server gives is in the subnet that it says.
+    return of(family).length > 0 || request.ipamDriver === DHCP ? of(family) : [chosen(family)];
   });
 }
 
@@ -232,12 +256,8 @@ export function driverDefaults({ config }: EngineContext): DriverDefaults {
   };
 }
 
-function warnings(
-  context: EngineContext,
-  network: Network,
-  { request, facts }: Pick<DraftInput, 'request' | 'facts'>,
-): string[] {
-  const { caveat } = driverOf(context, network).endpointDefaults(network);
+function warnings(network: Network, { request, facts }: Pick<DraftInput, 'request' | 'facts'>): string[] {
+  const { caveat } = network;
   return [...(caveat === undefined ? [] : [caveat]), ...overlapWarnings(network, request, facts)];
 }
 

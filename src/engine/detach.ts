@@ -9,9 +9,10 @@ import type { Plan } from '../plan/resource.ts';
 import { attachedEndpoints } from './attach.ts';
 import { ABANDONED, driverOf, isAtWork, namespacesOf, type EngineContext } from './context.ts';
 import { endpointFlows } from './flows.ts';
+import { releaseLease } from './dhcp-lease.ts';
 import { releaseEndpoint } from './release.ts';
 import { releaseAddresses } from './remote-addresses.ts';
-import { attempt, failure, transit, type Transition } from './undo.ts';
+import { attempt, failure, reason, transit, type Transition } from './undo.ts';
 
 interface Leaving {
   readonly endpoint: Endpoint;
@@ -54,7 +55,8 @@ export interface DetachOptions {
 }
 
 /**
- * Detaches one endpoint; one that is gone already is success. Answers what went wrong but was overridden by `force`.
+ * Detaches one endpoint; one that is gone already is success. Answers what went wrong but was overridden by `force`, and a
+ * DHCP lease that could not be given back: it ends by itself.
  * The caller holds the change lock.
  */
 export async function detach(
@@ -101,5 +103,17 @@ export async function detach(
   ledger.change((change) => {
     releaseEndpoint(context, change, endpoint);
   });
-  return failures;
+  return [...failures, ...(await attempt(() => giveLeaseBack(context, network, endpoint)))];
+}
+
+async function giveLeaseBack(context: EngineContext, network: Network, endpoint: Endpoint): Promise<void> {
+  try {
+    await releaseLease(context, network, endpoint);
+  } catch (error) {
+    const { server, expiresAtMs } = endpoint.dhcp ?? { server: '?', expiresAtMs: 0 };
+    throw new TsnetError(
+      'KERNEL',
+      `the address was not given back to DHCP server ${server} (${reason(error)}); its lease ends at ${new Date(expiresAtMs).toISOString()}`,
+    );
+  }
 }

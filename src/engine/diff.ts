@@ -4,6 +4,7 @@ import type { Observation } from '../plan/kernel.ts';
 import { isFirewall, type Plan, type Resource } from '../plan/resource.ts';
 import { blockedDrift, leftToOthers } from './blocked.ts';
 import type { EngineContext } from './context.ts';
+import { expiredLeases, renewDueLeases } from './dhcp-drift.ts';
 import { describeOrphan } from './describe-orphan.ts';
 import type { Drift, RepairAnswer } from './engine.ts';
 import { fullPlan, orphansOf, unplannedDrift, type FullPlan } from './full-plan.ts';
@@ -43,7 +44,8 @@ export async function diff(context: EngineContext): Promise<Drift[]> {
       what: `left ${state} by a process that has ended`,
     }));
     const dead = await deadSandboxes(context);
-    const full = fullPlan(context, { without: new Set(dead.map(({ id }) => id)) });
+    const without = new Set(dead.map(({ id }) => id));
+    const full = fullPlan(context, { without });
     const { drift } = await seen(context, full);
     // What belongs to a dead sandbox is explained by its own line.
     const orphans = await orphansOf(context, fullPlan(context));
@@ -53,6 +55,7 @@ export async function diff(context: EngineContext): Promise<Drift[]> {
       ...(await firewallDrift(context)),
       ...unplannedDrift(full),
       ...drift,
+      ...expiredLeases(context, without),
       ...orphans.map((orphan): Drift => ({ state: 'orphaned', owner: 'host', what: describeOrphan(orphan) })),
       ...(await blockedDrift(context, full)),
     ];
@@ -70,6 +73,7 @@ export async function repair(
   }
   const unfinished = await recover(context);
   const dead = await collectDead(context);
+  const leases = await renewDueLeases(context);
   return context.lock.exclusive(async () => {
     const full = fullPlan(context);
     // Rules go from one backend to the other all together, or not at all.
@@ -98,6 +102,7 @@ export async function repair(
           owner: `container ${name}`,
           what,
         })),
+        ...leases.repaired,
         ...placed.repaired,
         ...drift.filter(
           (one) => !failed.some(({ drift: other }) => other.owner === one.owner && other.what === one.what),
@@ -120,6 +125,7 @@ export async function repair(
           reason: why,
         })),
         ...unplannedDrift(full).map((one) => ({ drift: one, reason: one.detail })),
+        ...leases.failed,
         ...placed.failed,
         ...failed,
         ...leftToOthers(await blockedDrift(context, full)),

@@ -1,6 +1,7 @@
 /**
  * A network as the Docker Engine API shows it (`GET /networks/{id}`, API 1.52), made from the records.
  */
+import { networkOf } from '../model/address.ts';
 import type { Endpoint, Network, Sandbox } from '../model/records.ts';
 
 export interface DockerIpamConfig {
@@ -41,6 +42,8 @@ export interface DockerNetwork {
   readonly Containers: Readonly<Record<string, DockerContainerEntry>>;
   readonly Options: Readonly<Record<string, string>>;
   readonly Labels: Readonly<Record<string, string>>;
+  /** Ours: what whoever uses the network should know. */
+  readonly Caveat?: string;
 }
 
 /** `containers` are the network's endpoints with their sandboxes. */
@@ -63,7 +66,7 @@ export function dockerNetwork(
       Options: Object.keys(network.ipamOptions).length > 0 ? network.ipamOptions : null,
       Config:
         network.pools.length === 0
-          ? null
+          ? leasedSubnets(containers.map(({ endpoint }) => endpoint))
           : network.pools.map((pool) => ({
               Subnet: pool.subnet,
               ...(pool.range === undefined ? {} : { IPRange: pool.range }),
@@ -90,5 +93,19 @@ export function dockerNetwork(
     ),
     Options: network.options,
     Labels: network.labels,
+    ...(network.caveat === undefined ? {} : { Caveat: network.caveat }),
   };
+}
+
+/** The subnets that DHCP servers named with the addresses they gave; null while there are none. */
+function leasedSubnets(endpoints: readonly Endpoint[]): DockerIpamConfig[] | null {
+  const configs = new Map<string, DockerIpamConfig>();
+  for (const { dhcp, addresses } of endpoints) {
+    if (dhcp === undefined) continue;
+    for (const { address, gateway } of addresses) {
+      const subnet = networkOf(address);
+      configs.set(subnet, { Subnet: subnet, ...(gateway === undefined ? {} : { Gateway: gateway }) });
+    }
+  }
+  return configs.size === 0 ? null : [...configs.values()];
 }

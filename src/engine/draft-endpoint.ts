@@ -6,17 +6,21 @@ import { TsnetError } from '../model/error.ts';
 import { randomId, timestamp } from '../model/ids.ts';
 import { macFromAddress, parseMac } from '../model/mac.ts';
 import { checkAlias, checkLinkName } from '../model/names.ts';
-import type { LedgerChange } from '../model/ledger.ts';
+import type { Grant } from '../dhcp/grant.ts';
+import type { LedgerChange, LedgerView } from '../model/ledger.ts';
 import type { Endpoint, EndpointAddress, Family, Network, Pool, Sandbox } from '../model/records.ts';
 import { chooseAddress, checkAddress, restedAddresses } from '../ipam/choose-address.ts';
 import { driverOf, type EngineContext } from './context.ts';
 import type { AttachOptions } from './engine.ts';
 import { addressHolder } from './lookup.ts';
+import { refuseNeighbours } from './shared-lan.ts';
 
 export interface EndpointDraft {
   readonly network: Network;
   readonly sandbox: Sandbox;
   readonly options: AttachOptions;
+  /** What a DHCP server gave it, where one gives the addresses. */
+  readonly grant?: Grant | undefined;
   /** Links that the sandbox's namespace has. */
   readonly linkNames: readonly string[];
   /** The endpoints that the sandbox has. */
@@ -46,6 +50,7 @@ export function draftEndpoint(context: EngineContext, change: LedgerChange, draf
     hostLink: `veth${id.slice(0, HOST_LINK_DIGITS)}`,
     mac: macAddress(context, draft, first?.address),
     addresses,
+    ...(draft.grant === undefined ? {} : { dhcp: draft.grant.lease }),
     aliases: (options.aliases ?? []).map(checkAlias),
     gatewayPriority: options.gatewayPriority ?? 0,
     ordinal: siblings.reduce((highest, { ordinal }) => Math.max(highest, ordinal), -1) + 1,
@@ -92,7 +97,13 @@ function leaseAddresses(
   draft: EndpointDraft,
   endpointId: string,
 ): EndpointAddress[] {
-  const { network, options } = draft;
+  const { network, options, grant } = draft;
+  if (grant !== undefined) {
+    const { address } = grant;
+    refuseHeld(change, { network, sandbox: draft.sandbox.name, address });
+    change.holdAddress(network.id, address, { kind: 'endpoint', endpointId }, 'static');
+    return [grantedAddress(network, grant)];
+  }
   const wanted: Readonly<Record<Family, string | undefined>> = {
     4: checkFamily(options.ip, 4, '--ip'),
     6: checkFamily(options.ip6, 6, '--ip6'),
@@ -108,7 +119,9 @@ function leaseAddresses(
       );
     }
     const { address, length, pool } =
-      fixed === undefined ? dynamicAddress(context, change, draft, family) : fixedAddress(change, draft, fixed);
+      fixed === undefined
+        ? dynamicAddress(context, change, draft, family)
+        : fixedAddress(context, change, draft, fixed);
     change.holdAddress(
       network.id,
       address,
@@ -117,6 +130,11 @@ function leaseAddresses(
     );
     return [{ address: `${address}/${length}`, ...nextHop(context, network, pool) }];
   });
+}
+
+/** The address that a DHCP server gave, as the endpoint has it. */
+export function grantedAddress({ internal }: Network, { address, length, gateway }: Grant): EndpointAddress {
+  return { address: `${address}/${length}`, ...(gateway === undefined || internal ? {} : { gateway }) };
 }
 
 /** Where what leaves the subnet goes: nowhere from an internal network. */
@@ -162,13 +180,27 @@ function dynamicAddress(
   });
 }
 
-function fixedAddress(change: LedgerChange, { network, sandbox }: EndpointDraft, wanted: string): Leased {
+function fixedAddress(
+  context: EngineContext,
+  change: LedgerChange,
+  { network, sandbox }: EndpointDraft,
+  wanted: string,
+): Leased {
   const checked = checkAddress({ network: network.name, pools: network.pools, address: wanted });
-  if (change.lease(network.id, checked.address)?.kind === 'endpoint') {
-    throw new TsnetError(
-      'FORBIDDEN',
-      `connect ${sandbox.name} to ${network.name}: address ${checked.address} is held by ${addressHolder(change, network.id, checked.address)}; choose another, or leave --ip out`,
-    );
-  }
+  const held = { network, sandbox: sandbox.name, address: checked.address };
+  refuseHeld(change, held);
+  refuseNeighbours(context, change, held);
   return checked;
+}
+
+/** @throws TsnetError FORBIDDEN where another endpoint of the network has the address */
+export function refuseHeld(
+  view: LedgerView,
+  { network, sandbox, address }: { readonly network: Network; readonly sandbox: string; readonly address: string },
+): void {
+  if (view.lease(network.id, address)?.kind !== 'endpoint') return;
+  throw new TsnetError(
+    'FORBIDDEN',
+    `connect ${sandbox} to ${network.name}: address ${address} is held by ${addressHolder(view, network.id, address)}; choose another, or leave --ip out`,
+  );
 }

@@ -43,7 +43,9 @@ async function holdersOf(
   endpoints: readonly Endpoint[],
 ): Promise<ReadonlyMap<string, AddressHolder>> {
   const { kernel, ledger } = context;
-  const asked = endpoints.flatMap(({ networkId, addresses }) => {
+  const asked = endpoints.flatMap(({ networkId, addresses, dhcp }) => {
+    // Probed before it was accepted, and declined where somebody had it.
+    if (dhcp !== undefined) return [];
     const network = attachments.find((attachment) => attachment.network.id === networkId)?.network;
     const link = network && driverOf(context, network).endpointDefaults(network).probeLink;
     return link === undefined ? [] : [kernel.addressHolders(link, addresses.map(bare))];

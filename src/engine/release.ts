@@ -11,7 +11,8 @@ export function releaseEndpoint(context: EngineContext, change: LedgerChange, en
   const untilMs = context.now() + context.config.quarantineSeconds * 1000;
   for (const { address } of endpoint.addresses) {
     const bare = address.slice(0, address.indexOf('/'));
-    if (context.config.quarantineSeconds > 0) {
+    // What a DHCP server gave, it gives to whom it likes.
+    if (context.config.quarantineSeconds > 0 && endpoint.dhcp === undefined) {
       change.holdAddress(endpoint.networkId, bare, { kind: 'quarantine', untilMs }, 'static');
     } else {
       change.releaseAddress(endpoint.networkId, bare);

@@ -10,6 +10,7 @@ import { isRefusal } from '../plan/network-plugin.ts';
 import { GATEWAY_WISH, type IpamPlugin, type PluginSubnet, type PoolWish } from '../plan/ipam-plugin.ts';
 import { overlappingRoutes } from '../ipam/overlap.ts';
 import type { EngineContext } from './context.ts';
+import { DHCP } from './dhcp-network.ts';
 import type { CreateNetworkRequest, IpamRequest } from './engine.ts';
 import { attempt, failure } from './undo.ts';
 
@@ -33,7 +34,7 @@ export interface PoolsRequest {
 /** Subnets in the way that are put aside before we give up. */
 const ASIDE_AT_MOST = 32;
 
-/** Runs `work` with the subnets of the IPAM driver that was asked for; undefined for our own. */
+/** Runs `work` with the subnets of the IPAM driver that was asked for; undefined for our own, and for DHCP servers. */
 export async function withRemotePools<T>(
   context: EngineContext,
   wanted: PoolsRequest,
@@ -41,7 +42,7 @@ export async function withRemotePools<T>(
 ): Promise<T> {
   const { request } = wanted;
   const driver = request.ipamDriver ?? 'default';
-  if (driver === 'default') return work(undefined);
+  if (driver === 'default' || driver === DHCP) return work(undefined);
   const plugin = context.ipamPlugins.find(driver);
   if (plugin === undefined) throw noSuchIpamDriver(context, driver, request.name);
   const given: Held[] = [];
@@ -182,7 +183,7 @@ function isOnRecord(context: EngineContext, given: readonly Held[]): boolean {
 }
 
 function noSuchIpamDriver({ ipamPlugins }: EngineContext, driver: string, name: string): TsnetError {
-  const names = ['default', ...ipamPlugins.names()];
+  const names = ['default', DHCP, ...ipamPlugins.names()];
   const near = nearestName(driver, names);
   return new TsnetError(
     'NOT_FOUND',

@@ -13,6 +13,7 @@ import { addressHolders } from './address-probe.ts';
 import { bridgedFramesCrossFirewall } from './bridged-frames.ts';
 import { bridgeExecutor } from './bridge-executor.ts';
 import { forgetFlows } from './conntrack.ts';
+import { openDhcpSegment } from './dhcp-segment.ts';
 import { dummyExecutor } from './dummy-executor.ts';
 import type { Executors } from './executor.ts';
 import { readFacts, readSandboxFacts, readTaggedLinks } from './facts.ts';
@@ -160,6 +161,7 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     ephemeralPorts,
     forgetFlows: (filters) => forgetFlows(filters, () => host.socket('netfilter')),
     addressHolders: (link, addresses) => addressHolders(host.socket('route'), link, addresses),
+    openDhcpSegment: (link, mac) => openDhcpSegment(host.socket('route'), link, mac),
     createNetns,
     removeNetns,
     netnsAt,

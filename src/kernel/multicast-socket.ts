@@ -40,7 +40,13 @@ const HEADER_BYTES = 16;
 const RECEIVE_BUFFER_BYTES = 8 << 20;
 
 /** Throws TsnetError. */
-export function openMulticastSocket({ protocol, groups, onlyType, onMessage, onLost }: MulticastSocketOptions): MulticastSocket {
+export function openMulticastSocket({
+  protocol,
+  groups,
+  onlyType,
+  onMessage,
+  onLost,
+}: MulticastSocketOptions): MulticastSocket {
   const libc = watchLibc();
   let fd: number;
   try {

@@ -14,6 +14,7 @@ const SO_ATTACH_FILTER = 26;
 const SOL_PACKET = 263;
 const PACKET_ADD_MEMBERSHIP = 1;
 const PACKET_MR_MULTICAST = 0;
+const PACKET_MR_UNICAST = 3;
 const SOCKADDR_LL_BYTES = 20;
 const MREQ_BYTES = 16;
 const FPROG_BYTES = 16;
@@ -30,6 +31,8 @@ export interface PacketSocketOptions {
   readonly protocol: number;
   /** Multicast MACs that the link is to hear while the socket is open, 6 bytes each. */
   readonly groups?: readonly Buffer[];
+  /** MACs besides its own that the link is to take frames for meanwhile, 6 bytes each. */
+  readonly stations?: readonly Buffer[];
   /** What is kept of all that comes: busy links would fill the buffer otherwise. */
   readonly filter?: readonly FilterInstruction[];
 }
@@ -80,7 +83,13 @@ function load(): Calls {
 }
 
 /** Opens a socket in this thread's namespace. Throws KernelRefusal. */
-export function openPacketSocket({ link, protocol, groups = [], filter }: PacketSocketOptions): PacketSocket {
+export function openPacketSocket({
+  link,
+  protocol,
+  groups = [],
+  stations = [],
+  filter,
+}: PacketSocketOptions): PacketSocket {
   const { socket, bind, send, recv, setOption, setFilter, errno } = calls();
   const check = (result: number): number => {
     if (result < 0) throw new KernelRefusal(errno());
@@ -93,8 +102,11 @@ export function openPacketSocket({ link, protocol, groups = [], filter }: Packet
       const program = { len: filter.length, filter: Buffer.concat(filter.map(instruction)) };
       check(setFilter(fd, SOL_SOCKET, SO_ATTACH_FILTER, program, FPROG_BYTES));
     }
-    for (const group of groups) {
-      check(setOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, membership(link, group), MREQ_BYTES));
+    for (const member of [
+      ...groups.map((group) => membership(link, PACKET_MR_MULTICAST, group)),
+      ...stations.map((station) => membership(link, PACKET_MR_UNICAST, station)),
+    ]) {
+      check(setOption(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, member, MREQ_BYTES));
     }
     check(bind(fd, linkAddress(link, protocol), SOCKADDR_LL_BYTES));
   } catch (error) {
@@ -125,12 +137,12 @@ function instruction([code, ifTrue, ifFalse, operand]: FilterInstruction): Buffe
 }
 
 /** `struct packet_mreq` */
-function membership(link: number, group: Buffer): Buffer {
+function membership(link: number, type: number, mac: Buffer): Buffer {
   const bytes = Buffer.alloc(MREQ_BYTES);
   bytes.writeInt32LE(link, 0);
-  bytes.writeUInt16LE(PACKET_MR_MULTICAST, 4);
-  bytes.writeUInt16LE(group.length, 6);
-  group.copy(bytes, 8);
+  bytes.writeUInt16LE(type, 4);
+  bytes.writeUInt16LE(mac.length, 6);
+  mac.copy(bytes, 8);
   return bytes;
 }
 

@@ -56,6 +56,8 @@ export interface Network {
   readonly labels: Readonly<Record<string, string>>;
   /** What the driver made of `options` and of the host it saw at creation: from here on a plan needs nothing else. */
   readonly settings: JsonObject;
+  /** What whoever uses it should know, as the driver said at its creation. */
+  readonly caveat?: string;
   /** bridge, host and none: there without being created, and never removed. */
   readonly predefined: boolean;
   /** Of the default network: fingerprint of the daemon.json keys that it was made from. */
@@ -150,6 +152,28 @@ export interface EndpointAddress {
   readonly onLink?: true;
 }
 
+/** What a DHCP server gave an address under (`--ipam-driver dhcp`); times are Unix time in milliseconds. */
+export interface DhcpLease {
+  /** Option 61, hex digits. */
+  readonly clientId: string;
+  /** Option 54: who is asked to renew it. */
+  readonly server: string;
+  /** Next hop to the server: its own MAC, or that of the relay which brought its answer. */
+  readonly serverMac: string;
+  readonly obtainedAtMs: number;
+  /** T1: from here on the server is asked to renew it. */
+  readonly renewAtMs: number;
+  /** T2: from here on any server is. */
+  readonly rebindAtMs: number;
+  /** From here on the address may be somebody else's. */
+  readonly expiresAtMs: number;
+  /** The address was asked for by name (`--ip`): another one will not do. */
+  readonly isFixed?: true;
+  /** Options 6 and 15. */
+  readonly dns?: readonly string[];
+  readonly domain?: string;
+}
+
 export interface Endpoint {
   readonly version: 1;
   /** 64 hex digits. */
@@ -163,6 +187,8 @@ export interface Endpoint {
   readonly mac: string;
   /** At most one a family, IPv4 first. */
   readonly addresses: readonly EndpointAddress[];
+  /** Under which lease it has its IPv4 address, where a DHCP server gave it. */
+  readonly dhcp?: DhcpLease;
   readonly aliases: readonly string[];
   /** The highest gives the default route; equal ones: the lowest `ordinal`. */
   readonly gatewayPriority: number;

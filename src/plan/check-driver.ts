@@ -26,6 +26,7 @@ export function driverFault(value: unknown): string | undefined {
     scope,
     ipam,
     linkKinds = [],
+    endpointLink,
     options,
     aliases,
   } = value as Partial<Readonly<Record<keyof Driver, unknown>>>;
@@ -37,6 +38,8 @@ export function driverFault(value: unknown): string | undefined {
   if (!Array.isArray(linkKinds) || !linkKinds.every((kind) => typeof kind === 'string')) {
     return 'its linkKinds are no list of names';
   }
+  if (endpointLink !== undefined && !linkKinds.some((kind) => kind === endpointLink))
+    return 'its endpointLink is none of its linkKinds';
   if (!isObject(options) || options['type'] !== 'object' || !Object.values(properties(options)).every(isObject)) {
     return 'its options are no JSON Schema of an object; write { type: "object", properties: {}, additionalProperties: false }';
   }

@@ -66,6 +66,8 @@ export interface EndpointDefaults {
   readonly refusesMac?: string;
   /** Link of the host on whose segment nobody may have an address before a container gets it. */
   readonly probeLink?: string;
+  /** Link of the host on whose segment DHCP servers are asked (`--ipam-driver dhcp`), where containers have MACs of their own. */
+  readonly dhcpLink?: string;
   /** `link`: what leaves the subnet goes out of the interface without a next hop (ipvlan l3). */
   readonly defaultRoute?: 'link';
   /** What whoever creates the network should know of it. */
@@ -83,6 +85,8 @@ export interface DriverDefinition<Settings> {
   readonly ipam: 'pools' | 'lan' | 'none';
   /** Kinds of link (IFLA_INFO_KIND) that its networks stand on: `tsnet info` says whether this kernel has them. */
   readonly linkKinds?: readonly string[];
+  /** Of these, the one that every container gets: without it in the kernel no network is created. */
+  readonly endpointLink?: string;
   /**
    * For drivers whose networks take no endpoints: why `connect` is refused, and how `run` runs on them, `alone` in a namespace
    * of its own or in that of the host.

@@ -3,6 +3,7 @@
  *
  * All calls are idempotent. What exists and is right is left alone; what is gone counts as removed.
  */
+import type { DhcpSegment } from '../dhcp/segment.ts';
 import type { Family, Netns, ProcessIdentity, Protocol } from '../model/records.ts';
 import type { IsolateIntent, Plan, Resource } from './resource.ts';
 
@@ -173,6 +174,8 @@ export interface Kernel {
    * when nobody has one; a link that carries nothing has nobody on it.
    */
   addressHolders(link: string, addresses: readonly string[]): Promise<ReadonlyMap<string, AddressHolder>>;
+  /** The segment of a link of the host, for a DHCP client with this MAC. */
+  openDhcpSegment(link: string, mac: string): Promise<DhcpSegment>;
 
   /** Makes a namespace and binds it to `path`. */
   createNetns(path: string): Netns;

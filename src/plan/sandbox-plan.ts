@@ -6,6 +6,7 @@
  * endpoint with a gateway gets a routing table of its own (1000 + ordinal) that packets from its address look into: a
  * port published on a second network works, with the client's address kept.
  */
+import { networkOf } from '../model/address.ts';
 import type { Endpoint, Family, Network, Sandbox } from '../model/records.ts';
 import type { Plan, Resource } from './resource.ts';
 
@@ -34,7 +35,9 @@ function gateways(attached: readonly AttachedEndpoint[], family: Family): Gatewa
                   endpoint,
                   via: gateway,
                   address: address.slice(0, address.indexOf('/')),
-                  subnet: network.pools.find(({ subnet }) => subnet.includes(':') === (family === 6))?.subnet,
+                  subnet:
+                    network.pools.find(({ subnet }) => subnet.includes(':') === (family === 6))?.subnet ??
+                    (endpoint.dhcp === undefined ? undefined : networkOf(address)),
                 },
               ],
         ),

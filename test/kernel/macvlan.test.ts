@@ -72,6 +72,8 @@ describe('macvlan', () => {
   it('keeps host and container apart, as the kernel does, and says so', async () => {
     const { stderr } = await first.tsnet(['create', '-d', 'macvlan', ...SUBNET, 'lan']);
     expect(stderr).toMatch(/this host and its containers on lan will not reach each other.*host_access=true/);
+    const inspect = (): Promise<string> => first.mustTsnet(['inspect', '--format', '{{.Caveat}}', 'lan']);
+    expect(await inspect()).toMatch(/^this host and its containers on lan will not reach each other/);
     await connect(first, box, '192.168.22.200');
     expect(await reaches(first, '192.168.22.200')).toBe(false);
     expect(await reaches(box, '192.168.22.11')).toBe(false);
@@ -98,6 +100,56 @@ describe('macvlan', () => {
     await create(first, '--internal');
     await connect(first, box, '192.168.22.200');
     expect(await box.must('ip', ['route', 'show', 'default'])).toBe('');
+  });
+});
+
+describe('networks of one LAN', () => {
+  const network = (name: string, ...options: readonly string[]): string[] => [
+    ...['create', '-d', 'macvlan', '--subnet', '192.168.22.0/24', '-o', 'parent=eth0', '-o', 'address_probe=false'],
+    ...[...options, name],
+  ];
+  const low = ['--ip-range', '192.168.22.128/28'];
+  const high = ['--ip-range', '192.168.22.144/28'];
+
+  it('share its subnet, and reach each other', async () => {
+    const other = lab.namespace('other');
+    await first.mustTsnet(network('low', ...low, '--gateway', '192.168.22.1'));
+    await first.mustTsnet(network('high', ...high, '--gateway', '192.168.22.1'));
+    await first.mustTsnet(['connect', 'low', box.path]);
+    await first.mustTsnet(['connect', 'high', other.path]);
+    expect(await reaches(box, '192.168.22.144')).toBe(true);
+    expect(await reaches(other, '192.168.22.1')).toBe(true);
+    expect(await first.mustTsnet(['diff'])).toBe('');
+  });
+
+  it.each([
+    [['--ip-range', '192.168.22.136/30'], /range 192\.168\.22\.136\/30 overlaps 192\.168\.22\.128\/28 of network low/],
+    [[], /subnet 192\.168\.22\.0\/24 is that of network low, too; .* and this one has none/],
+  ])('do not give the same addresses: %j', async (range, why) => {
+    await first.mustTsnet(network('low', ...low));
+    const { status, stderr } = await first.tsnet(network('high', ...range));
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(why);
+  });
+
+  it("need a range each, and their subnet is no other network's", async () => {
+    await first.mustTsnet(network('all'));
+    expect((await first.tsnet(network('high', ...high))).stderr).toMatch(
+      /that of network all, too; .* and all has none/,
+    );
+    const bridge = await first.tsnet(['create', '--subnet', '192.168.22.0/24', 'web']);
+    expect(bridge.stderr).toMatch(/192\.168\.22\.0\/24 is taken by network all/);
+  });
+
+  it("keep to what is not the other's where an address is asked for by name", async () => {
+    await first.mustTsnet(network('low', ...low));
+    await first.mustTsnet(network('high', ...high));
+    const ask = async (ip: string): Promise<string> =>
+      (await first.tsnet(['connect', '--ip', ip, 'high', lab.namespace('ask').path])).stderr;
+    expect(await ask('192.168.22.129')).toMatch(/192\.168\.22\.129 is in the --ip-range of network low/);
+    await first.mustTsnet(['connect', '--ip', '192.168.22.200', 'low', box.path]);
+    expect(await ask('192.168.22.200')).toMatch(/192\.168\.22\.200 is held by container \S+ on network low/);
+    expect(await ask('192.168.22.201')).toBe('');
   });
 });
 

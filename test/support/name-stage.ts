@@ -57,7 +57,7 @@ export class NameStage {
       kernel: this.kernel,
       config,
       drivers: givenDrivers(BUILT_IN_DRIVERS),
-      ipamPlugins: { find: () => Promise.resolve(undefined), names: () => [] },
+      ipamPlugins: { find: () => undefined, names: () => [] },
       lock: changeLock(`${this.dir}/run`),
       self,
       now: () => Date.now(),

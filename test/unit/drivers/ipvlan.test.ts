@@ -59,6 +59,8 @@ describe('the ipvlan driver', () => {
     const l2 = ipvlan.endpointDefaults(sampleNetwork(ipvlan, lan()));
     const l3 = ipvlan.endpointDefaults(sampleNetwork(ipvlan, lan({ ipvlan_mode: 'l3' })));
     expect(l2).toMatchObject({ probeLink: 'eth0' });
+    // One MAC for all: a DHCP server could not tell them apart.
+    expect(l2).not.toHaveProperty('dhcpLink');
     expect(l2).not.toHaveProperty('defaultRoute');
     expect(l3).toMatchObject({ defaultRoute: 'link' });
     expect(l3).not.toHaveProperty('probeLink');
