@@ -5,9 +5,11 @@ import type { Config } from '../model/config.ts';
 import { openLedger } from '../store/ledger.ts';
 import { openContext } from '../wiring/open-context.ts';
 import { keepingFiles } from '../wiring/sandbox-files.ts';
+import { openEvents, type Events } from './events.ts';
 import type { Follower } from './follower.ts';
 import { followingEngine } from './following-engine.ts';
 import type { Log } from './log.ts';
+import { openMetrics, type Metrics } from './metrics.ts';
 
 export interface LiveRequest {
   readonly config: Config;
@@ -17,6 +19,8 @@ export interface LiveRequest {
 
 export interface Live {
   readonly engine: () => Engine;
+  readonly events: Events;
+  readonly metrics: Metrics;
   /** Reads daemon.json again; what cannot change while it runs is named in the log. Never rejects. */
   readonly reload: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -35,7 +39,9 @@ interface Generation {
 
 export async function openLive({ config: first, readConfig, log }: LiveRequest): Promise<Live> {
   const ledger = openLedger({ dataRoot: first.dataRoot, execRoot: first.execRoot });
-  const followers: Follower[] = [];
+  const metrics = openMetrics(ledger);
+  const events = openEvents({ ledger, now: () => Date.now(), log });
+  const followers: Follower[] = [events];
   const follow = async (only?: ReadonlySet<string>): Promise<void> => {
     await Promise.all(followers.map((follower) => follower.sync(only)));
   };
@@ -44,11 +50,13 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
     const engine = makeEngine({ ledger, config, openContext: () => Promise.resolve(context) });
     return {
       config,
-      engine: followingEngine(keepingFiles(engine, config.execRoot), follow),
+      engine: metrics.timed(followingEngine(keepingFiles(engine, config.execRoot), follow)),
       close: () => context.kernel.close(),
     };
   };
   let current = generation(first);
+  // Makes bridge, host and none where they are not on record: nothing that a client did.
+  await current.engine.listNetworks();
   await follow();
   const timer = setInterval(() => void follow(), LOOK_AGAIN_MS);
 
@@ -67,6 +75,8 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
   };
   return {
     engine: () => current.engine,
+    events,
+    metrics,
     reload,
     close: async () => {
       clearInterval(timer);

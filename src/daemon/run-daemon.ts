@@ -28,7 +28,7 @@ export async function runDaemon({ readConfig, logFormat, writeLog, env }: Daemon
   const places = listeningOf(config.hosts, env);
   const unlock = lockDaemon(path.join(config.execRoot, 'daemon.lock'));
   const live = await openLive({ config, readConfig, log });
-  const app = await buildServer({ engine: live.engine, log, version: VERSION });
+  const app = await buildServer({ ...live, log, version: VERSION });
   const servers = await openHttpServers(places, (request, response) => {
     app.routing(request, response);
   });
@@ -39,6 +39,8 @@ export async function runDaemon({ readConfig, logFormat, writeLog, env }: Daemon
   process.on('SIGHUP', reload);
   await toldToStop(log);
   process.off('SIGHUP', reload);
+  // Streams of events would never end by themselves.
+  await live.events.close();
   await servers.close();
   await app.close();
   await live.close();
