@@ -30,6 +30,7 @@ function infoText(info: Info): string {
     ['Drivers', drivers],
     ['Address pools', pools],
     ['Changed sysctls', sysctls.length > 0 ? sysctls : ['none']],
+    ...daemonRows(info.daemon),
     ['Warnings', info.warnings.length > 0 ? info.warnings : ['none']],
   ];
   return alignTabs(
@@ -37,6 +38,27 @@ function infoText(info: Info): string {
       .flatMap(([heading, values]) => values.map((value, index) => `${index === 0 ? `${heading}:` : ''}\t${value}\n`))
       .join(''),
   );
+}
+
+function daemonRows(daemon: Info['daemon']): (readonly [heading: string, values: readonly (string | number)[]])[] {
+  if (daemon === undefined) return [['Daemon', ['none answers']]];
+  const { pid, startedAt, repaired, heldPorts, namesServed, flapping, takenPorts } = daemon;
+  const taken = takenPorts.map(
+    ({ protocol, address, port, holder, reason }) =>
+      `${address}:${port}/${protocol} is ${holder ?? 'somebody'}'s: ${reason}`,
+  );
+  const broken = flapping.map(
+    ({ owner, what, times, reason }) =>
+      `${owner}: ${what}, ${times} times${reason === undefined ? ', somebody keeps undoing it' : `: ${reason}`}`,
+  );
+  return [
+    ['Daemon', [`pid ${pid}, since ${startedAt}`]],
+    ['Repaired by itself', [repaired]],
+    ['Names served in', [`${namesServed} sandboxes`]],
+    ['Held host ports', [heldPorts]],
+    ...(taken.length > 0 ? [['Taken host ports', taken] as const] : []),
+    ...(broken.length > 0 ? [['Cannot keep whole', broken] as const] : []),
+  ];
 }
 
 /** "macvlan (local, built in; this kernel: macvlan yes, vlan no)" */

@@ -1,7 +1,7 @@
 /** `tsnet ps`: the sandboxes that tsnet knows, its own and those of other runtimes. */
 import type { SandboxView } from '../engine/engine.ts';
 import type { PublishedPort, Sandbox } from '../model/records.ts';
-import { elapsedText } from './elapsed.ts';
+import { elapsedText } from '../model/elapsed.ts';
 import { renderList, type ListLayout } from './format.ts';
 import type { DefineVerb } from './verbs.ts';
 

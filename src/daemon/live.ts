@@ -1,13 +1,13 @@
-/** What of the daemon a reload exchanges: configuration, kernel and engine; and the followers, which stay. */
-import type { Engine } from '../engine/engine.ts';
-import { makeEngine } from '../engine/make-engine.ts';
+/** What of the daemon a reload exchanges, configuration, kernel and engine, and the followers, which stay. */
+import type { DaemonInfo, Engine } from '../engine/engine.ts';
 import type { Config } from '../model/config.ts';
 import { openLedger } from '../store/ledger.ts';
-import { openContext } from '../wiring/open-context.ts';
-import { keepingFiles } from '../wiring/sandbox-files.ts';
-import type { Follower } from './follower.ts';
+import { openEvents, type Events } from './events.ts';
 import { followingEngine } from './following-engine.ts';
+import { contextOf, openGeneration, type Generation } from './generation.ts';
 import type { Log } from './log.ts';
+import { openMetrics, type Metrics } from './metrics.ts';
+import { openFollowers } from './open-followers.ts';
 
 export interface LiveRequest {
   readonly config: Config;
@@ -17,48 +17,65 @@ export interface LiveRequest {
 
 export interface Live {
   readonly engine: () => Engine;
+  readonly events: Events;
+  readonly metrics: Metrics;
   /** Reads daemon.json again; what cannot change while it runs is named in the log. Never rejects. */
   readonly reload: () => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
-/** Other processes change the ledger too, and not every change of theirs is an event of the kernel. */
+/** Not every change by another process is an event of the kernel. */
 const LOOK_AGAIN_MS = 5000;
-/** Keys that name what is open. */
-const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts'] as const;
-
-interface Generation {
-  readonly config: Config;
-  readonly engine: Engine;
-  readonly close: () => Promise<void>;
-}
+/** Events come in swarms, and our own changes cause some too. */
+const DEBOUNCE_MS = 50;
+/** Keys that name what is open, or who is there from the start. */
+const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts', 'selfHeal'] as const;
 
 export async function openLive({ config: first, readConfig, log }: LiveRequest): Promise<Live> {
+  const startedAt = new Date().toISOString();
   const ledger = openLedger({ dataRoot: first.dataRoot, execRoot: first.execRoot });
-  const followers: Follower[] = [];
+  const metrics = openMetrics(ledger);
+  const events = openEvents({ ledger, now: () => Date.now(), log });
+
+  const revision = (): number => ledger.read((view) => view.revision());
+  let seen = -1;
   const follow = async (only?: ReadonlySet<string>): Promise<void> => {
-    await Promise.all(followers.map((follower) => follower.sync(only)));
+    const before = revision();
+    await Promise.all([events, ...parts.followers].map((follower) => follower.sync(only)));
+    if (only === undefined) seen = before;
   };
-  const generation = (config: Config): Generation => {
-    const context = openContext(config, ledger);
-    const engine = makeEngine({ ledger, config, openContext: () => Promise.resolve(context) });
-    return {
-      config,
-      engine: followingEngine(keepingFiles(engine, config.execRoot), follow),
-      close: () => context.kernel.close(),
-    };
+  let soon: NodeJS.Timeout | undefined;
+  const followSoon = (): void => {
+    soon ??= setTimeout(() => {
+      soon = undefined;
+      if (revision() !== seen) void follow();
+    }, DEBOUNCE_MS);
   };
-  let current = generation(first);
+  const daemonInfo = (): DaemonInfo => ({ pid: process.pid, startedAt, ...parts.state() });
+  const around = (engine: Engine): Engine =>
+    metrics.timed({
+      ...followingEngine(engine, follow),
+      info: async () => ({ ...(await engine.info()), daemon: daemonInfo() }),
+    });
+
+  let current: Generation = openGeneration(first, ledger, around);
+  const context = contextOf(() => current);
+  const parts = await openFollowers({ context, log, metrics, onForeignChange: followSoon });
+  // Makes bridge, host and none where they are not on record: nothing that a client did.
+  await current.engine.listNetworks();
   await follow();
   const timer = setInterval(() => void follow(), LOOK_AGAIN_MS);
 
   const reload = async (): Promise<void> => {
     try {
       const read = await readConfig();
-      const fixed = FIXED_KEYS.filter((key) => JSON.stringify(read[key]) !== JSON.stringify(current.config[key]));
+      const fixed = FIXED_KEYS.filter((key) => JSON.stringify(read[key]) !== JSON.stringify(first[key]));
       if (fixed.length > 0) log.warn({ keys: fixed }, 'changed in daemon.json, but only a restart changes them');
-      const kept = { dataRoot: first.dataRoot, execRoot: first.execRoot, hosts: first.hosts };
-      current = generation({ ...read, ...kept });
+      const kept = Object.fromEntries(FIXED_KEYS.map((key) => [key, first[key]]));
+      const old = current;
+      current = openGeneration({ ...read, ...kept }, ledger, around);
+      void old.close();
+      if (read.firewallBackend !== old.config.firewallBackend) await current.engine.repair();
       await follow();
       log.info({ file: read.file }, 'reloaded');
     } catch (error) {
@@ -67,10 +84,14 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
   };
   return {
     engine: () => current.engine,
+    events,
+    metrics,
     reload,
     close: async () => {
       clearInterval(timer);
-      for (const follower of followers.toReversed()) await follower.close();
+      clearTimeout(soon);
+      await parts.close();
+      await events.close();
       await current.close();
       await ledger.close();
     },

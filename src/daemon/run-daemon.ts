@@ -29,7 +29,7 @@ export async function runDaemon({ readConfig, logFormat, writeLog, env }: Daemon
   const places = listeningOf(config.hosts, env);
   const unlock = lockDaemon(path.join(config.execRoot, 'daemon.lock'));
   const live = await openLive({ config, readConfig, log });
-  const app = await buildServer({ engine: live.engine, log, version: VERSION });
+  const app = await buildServer({ ...live, log, version: VERSION });
   const servers = await openHttpServers(places, (request, response) => {
     app.routing(request, response);
   });
@@ -48,6 +48,8 @@ export async function runDaemon({ readConfig, logFormat, writeLog, env }: Daemon
   await toldToStop(log);
   process.off('SIGHUP', reload);
   manager.tell('STOPPING=1');
+  // Streams of events would never end by themselves.
+  await live.events.close();
   await servers.close();
   await app.close();
   await live.close();

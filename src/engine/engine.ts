@@ -173,6 +173,36 @@ export interface Garbage {
   readonly reason: string;
 }
 
+/** What `tsnet info` says of the daemon, where one answers. */
+export interface DaemonInfo {
+  readonly pid: number;
+  /** RFC 3339, UTC. */
+  readonly startedAt: string;
+  /** Resources that were mended without being asked, since then. */
+  readonly repaired: number;
+  /** What somebody breaks again and again, or what cannot be mended. */
+  readonly flapping: readonly {
+    readonly owner: string;
+    readonly what: string;
+    readonly times: number;
+    /** Unix time in milliseconds: left alone until then. */
+    readonly untilMs: number;
+    readonly reason?: string;
+  }[];
+  /** Published host ports that are bound, so that no other program takes them. */
+  readonly heldPorts: number;
+  /** Published host ports that somebody else has. */
+  readonly takenPorts: readonly {
+    readonly protocol: string;
+    readonly address: string;
+    readonly port: number;
+    readonly reason: string;
+    readonly holder?: string;
+  }[];
+  /** Sandboxes in which names are served. */
+  readonly namesServed: number;
+}
+
 export interface Info {
   readonly version: string;
   readonly networks: number;
@@ -191,6 +221,7 @@ export interface Info {
   /** Kernel parameters of the host that tsnet changed, with the value they had. */
   readonly changedSysctls: readonly { readonly key: string; readonly before: string; readonly now: string }[];
   readonly warnings: readonly string[];
+  readonly daemon?: DaemonInfo;
 }
 
 export interface Engine {

@@ -2,9 +2,13 @@
 import swagger from '@fastify/swagger';
 import { Ajv } from 'ajv';
 import Fastify, { type FastifyInstance } from 'fastify';
-import type { Engine } from '../../engine/engine.ts';
-import type { Log } from '../log.ts';
-import { answerErrors, JSON_TYPE } from './error-answer.ts';
+import { TsnetError } from '../../model/error.ts';
+import type { Metrics } from '../metrics.ts';
+import { dockerRoutes } from './docker/docker-routes.ts';
+import type { DockerParts } from './docker/docker-parts.ts';
+import { routedPath } from './docker/docker-path.ts';
+import { serverHeaders } from './docker/system-routes.ts';
+import { answerErrors, errorAnswer, JSON_TYPE } from './error-answer.ts';
 import { tsnetRoutes } from './tsnet-routes.ts';
 
 /** A request with everything in it is some kilobytes. */
@@ -12,21 +16,38 @@ const MOST_BODY_BYTES = 1 << 20;
 /** Names may be long, filters longer. */
 const MOST_PATH_FIELD = 4096;
 
-export interface ServerParts {
-  readonly engine: () => Engine;
-  readonly log: Log;
-  readonly version: string;
+export interface ServerParts extends DockerParts {
+  readonly metrics: Metrics;
 }
 
-export async function buildServer({ engine, log, version }: ServerParts): Promise<FastifyInstance> {
+export async function buildServer({ metrics, ...parts }: ServerParts): Promise<FastifyInstance> {
+  const { engine, log, version } = parts;
+  const headers = serverHeaders(version);
   const app = Fastify({
     bodyLimit: MOST_BODY_BYTES,
+    // A route for HEAD beside each GET would answer at paths where Docker has none.
+    exposeHeadRoutes: false,
     routerOptions: { maxParamLength: MOST_PATH_FIELD, ignoreTrailingSlash: true },
+    rewriteUrl: ({ method = 'GET', url = '/' }) => routedPath(method, url),
+    // A path that cannot be decoded: no route and no hook sees it.
+    frameworkErrors: (error, _request, reply) => {
+      const { message } = errorAnswer(error).body;
+      reply.raw.writeHead(400, { ...headers, 'content-type': JSON_TYPE }).end(JSON.stringify({ message }));
+      void reply.hijack();
+    },
   });
   app.setValidatorCompiler(validators());
   app.setErrorHandler(answerErrors(log));
   app.setNotFoundHandler((_request, reply) => reply.code(404).type(JSON_TYPE).send('{"message":"page not found"}'));
   readBodies(app);
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(headers);
+    await Promise.resolve();
+  });
+  app.addHook('onResponse', async ({ method, routeOptions }, { statusCode }) => {
+    metrics.onRequest({ method, route: routeOptions.url ?? 'none', status: statusCode });
+    await Promise.resolve();
+  });
   app.addHook('onSend', async (_request, reply) => {
     if (String(reply.getHeader('content-type')).startsWith(`${JSON_TYPE};`)) reply.header('content-type', JSON_TYPE);
   });
@@ -36,6 +57,13 @@ export async function buildServer({ engine, log, version }: ServerParts): Promis
   await app.register(async (scope) => {
     tsnetRoutes(scope, engine);
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
+    scope.get('/metrics', { schema: { summary: 'Counts for Prometheus', tags: ['tsnet'] } }, async (_request, reply) =>
+      reply.type(metrics.contentType).send(await metrics.text()),
+    );
+    await Promise.resolve();
+  });
+  await app.register(async (scope) => {
+    dockerRoutes(scope, parts);
     await Promise.resolve();
   });
   await app.ready();
@@ -50,12 +78,17 @@ function validators(): (part: { schema: unknown; httpPart?: string }) => ReturnT
   return ({ schema, httpPart }) => (httpPart === 'body' ? ofBodies : ofText).compile(schema as object);
 }
 
-/** JSON, or nothing at all. */
+/** JSON, or nothing at all: where there is no body its type is of no interest. */
 function readBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(JSON_TYPE, { parseAs: 'string' }, (request, text, done) => {
     if (text === '') done(null, {});
     else void parse(request, text as string, done);
+  });
+  app.addContentTypeParser('*', { parseAs: 'string' }, (request, text, done) => {
+    const type = request.headers['content-type'] ?? '';
+    if (text === '') done(null, {});
+    else done(new TsnetError('INVALID', `unsupported Content-Type header (${type}): must be '${JSON_TYPE}'`));
   });
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { elapsedText } from '../../../src/cli/elapsed.ts';
+import { elapsedText } from '../../../src/model/elapsed.ts';
 import { portsText } from '../../../src/cli/ps.ts';
 
 describe('the columns of ps', () => {

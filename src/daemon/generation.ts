@@ -1,0 +1,61 @@
+/** An engine made of one reading of daemon.json. A reload makes the next one; the old one ends when its last call has. */
+import type { EngineContext } from '../engine/context.ts';
+import type { Engine } from '../engine/engine.ts';
+import { makeEngine } from '../engine/make-engine.ts';
+import type { Config } from '../model/config.ts';
+import type { Ledger } from '../model/ledger.ts';
+import { openContext } from '../wiring/open-context.ts';
+import { keepingFiles } from '../wiring/sandbox-files.ts';
+
+export interface Generation {
+  readonly config: Config;
+  readonly context: EngineContext;
+  readonly engine: Engine;
+  /** Waits for the calls under way. */
+  readonly close: () => Promise<void>;
+}
+
+/** `around`: what else the engine's calls go through. */
+export function openGeneration(config: Config, ledger: Ledger, around: (engine: Engine) => Engine): Generation {
+  const context = openContext(config, ledger);
+  const engine = makeEngine({ ledger, config, openContext: () => Promise.resolve(context) });
+  const { counted, idle } = countCalls(around(keepingFiles(engine, config.execRoot)));
+  return {
+    config,
+    context,
+    engine: counted,
+    close: async () => {
+      await idle();
+      await context.kernel.close();
+    },
+  };
+}
+
+function countCalls(engine: Engine): { readonly counted: Engine; readonly idle: () => Promise<void> } {
+  const underWay = new Set<Promise<unknown>>();
+  const counted = Object.entries(engine).map(([name, method]) => [
+    name,
+    (...args: unknown[]) => {
+      const call = (method as (...given: unknown[]) => Promise<unknown>)(...args);
+      underWay.add(call);
+      const end = (): void => void underWay.delete(call);
+      call.then(end, end);
+      return call;
+    },
+  ]);
+  return {
+    counted: Object.fromEntries(counted) as Engine,
+    idle: async () => {
+      while (underWay.size > 0) await Promise.allSettled(underWay);
+    },
+  };
+}
+
+/** The context of whichever generation is current, for parts that live longer than one. */
+export function contextOf(current: () => Generation): EngineContext {
+  const members = Object.keys(current().context).map((name) => [
+    name,
+    { enumerable: true, get: () => current().context[name as keyof EngineContext] },
+  ]);
+  return Object.defineProperties({}, Object.fromEntries(members) as PropertyDescriptorMap) as EngineContext;
+}
