@@ -6,6 +6,7 @@
 import { closeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { addressBytes } from './address-bytes.ts';
+import { raised } from './high-descriptor.ts';
 import { KernelRefusal } from './kernel-refusal.ts';
 
 const AF_INET = 2;
@@ -69,7 +70,7 @@ function open(protocol: 'udp' | 'tcp', address: string, act: (fd: number, addres
     closeSync(fd);
     throw error;
   }
-  return fd;
+  return raised(fd);
 }
 
 /** A socket of this thread's namespace, bound. Port 0: the kernel chooses one. Throws KernelRefusal: EADDRINUSE … */

@@ -5,10 +5,10 @@
  * goes out in as few datagrams as fit, the kernel works through them in order, and answers find their request by sequence
  * number; one acknowledgement a datagram. Loading is deferred to the first socket, so that commands that ask the kernel nothing do not pay for it.
  */
-import { closeSync, openSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { RawNetlinkSocket } from 'netlink/dist/raw.js';
 import { TsnetError } from '../model/error.ts';
+import { lowestFreeDescriptor } from './high-descriptor.ts';
 import { KernelRefusal, refused } from './kernel-refusal.ts';
 import { libc, libcIfLoaded } from './libc.ts';
 import {
@@ -232,7 +232,7 @@ export function openListeningSocket(
   { groups, prepare, onReadable }: ListeningSocketOptions,
 ): { close(): void } {
   const Raw = loadRaw();
-  const fd = lowestFreeFd();
+  const fd = lowestFreeDescriptor();
   const raw = new Raw(PROTOCOL_NUMBERS[protocol], {
     recvBufferSize: RECEIVE_BUFFER_BYTES,
     sendBufferSize: SEND_BUFFER_BYTES,
@@ -259,7 +259,7 @@ export function openListeningSocket(
 
 function openRaw(protocol: number): RawNetlinkSocket {
   const Raw = loadRaw();
-  const fd = lowestFreeFd();
+  const fd = lowestFreeDescriptor();
   const raw = new Raw(protocol, { recvBufferSize: RECEIVE_BUFFER_BYTES, sendBufferSize: SEND_BUFFER_BYTES });
   const loaded = libcIfLoaded();
   // The package does not tell its file descriptor. The socket took the lowest free one, unless another thread was faster:
@@ -269,10 +269,4 @@ function openRaw(protocol: number): RawNetlinkSocket {
     loaded.setNetlinkOption(fd, NETLINK_GET_STRICT_CHK, 1);
   }
   return raw;
-}
-
-function lowestFreeFd(): number {
-  const fd = openSync('/dev/null', 'r');
-  closeSync(fd);
-  return fd;
 }

@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module';
 import { TsnetError } from '../model/error.ts';
+import { hasSelectable } from './high-descriptor.ts';
 import type { Nft, NftDetail, NftOptions } from './nft.ts';
 import { complaintOf, parseListing } from './nft-output.ts';
 
@@ -31,10 +32,10 @@ interface Library {
 
 /**
  * Runs commands as one transaction in the namespace of the calling thread, and keeps nothing open. nft's complaint if it was
- * refused.
+ * refused; "missing" where there is no library to ask.
  */
-export function runNftOnce(commands: string): string | undefined | 'missing' {
-  const library = loadLibrary();
+export function runNftOnce(commands: string): string | undefined {
+  const library = hasSelectable() ? loadLibrary() : undefined;
   const context = library?.newContext() ?? null;
   if (library === undefined || context === null) return 'missing';
   try {
@@ -46,7 +47,7 @@ export function runNftOnce(commands: string): string | undefined | 'missing' {
 
 /** Undefined where the library is not installed, or its context cannot be made. */
 export function openNftLibrary({ within = (act) => act() }: NftOptions = {}): Nft | undefined {
-  const library = loadLibrary();
+  const library = hasSelectable() ? loadLibrary() : undefined;
   const context = library && within(library.newContext);
   if (library === undefined || context === undefined || context === null) return undefined;
 

@@ -10,6 +10,7 @@ import { closeSync } from 'node:fs';
 import { TsnetError } from '../model/error.ts';
 import type { HeldPort } from '../plan/watch.ts';
 import { addressBytes } from './address-bytes.ts';
+import { raised } from './high-descriptor.ts';
 import { errorCode, refused } from './kernel-refusal.ts';
 import { SOCK_NONBLOCK_CLOEXEC, watchLibc } from './watch-libc.ts';
 
@@ -50,8 +51,9 @@ export function holdPort({ protocol, address, port }: HeldPort): () => void {
     if (errorCode(error) !== 'EADDRINUSE') throw refused(attempt, error);
     throw new TsnetError('PORT_TAKEN', `${attempt}: another program has it`, { cause: error });
   }
+  const held = raised(fd);
   return () => {
-    closeSync(fd);
+    closeSync(held);
   };
 }
 

@@ -6,6 +6,7 @@ import { closeSync } from 'node:fs';
 import type { ProcessIdentity } from '../model/records.ts';
 import type { ProcessWatch } from '../plan/watch.ts';
 import { isAlive } from './process-identity.ts';
+import { raised } from './high-descriptor.ts';
 import { watchLibc } from './watch-libc.ts';
 
 const POLL_MS = 250;
@@ -38,7 +39,7 @@ export function watchProcesses(onEnd: (process: ProcessIdentity) => void): Proce
   };
   const add = (process: ProcessIdentity): void => {
     try {
-      const watched = { process, fd: libc.openProcess(process.pid) };
+      const watched = { process, fd: raised(libc.openProcess(process.pid)) };
       byKey.set(keyOf(process), watched);
       byFd.set(watched.fd, watched);
       libc.epollAdd(epoll, watched.fd);

@@ -7,6 +7,8 @@ import { clearSocket, protectSocket, type Listening } from '../listen.ts';
 const REQUEST_MS = 30_000;
 /** How long requests under way have when the daemon stops. */
 const GRACE_MS = 10_000;
+/** Connections at one time; each is a descriptor, and whoever has more is one client gone wrong. */
+const MOST_CONNECTIONS = 512;
 /** Nobody but root between bind and chmod. */
 const PRIVATE_UMASK = 0o177;
 
@@ -24,6 +26,7 @@ export async function openHttpServers(places: readonly Listening[], answer: Requ
   try {
     for (const place of places) {
       const server = createServer({ requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS }, answer);
+      server.maxConnections = MOST_CONNECTIONS;
       servers.push(server);
       await listen(server, place);
     }
