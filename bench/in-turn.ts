@@ -32,3 +32,30 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
   await work();
   return performance.now() - started;
 }
+
+/** A change and the way back, each with its own time. */
+export interface ThereAndBack {
+  readonly there: () => Promise<unknown>;
+  readonly back: () => Promise<unknown>;
+}
+
+type Pair = Awaited<ReturnType<typeof inTurn>>;
+
+/** Both ways in turn, in milliseconds: every run ends where it began. */
+export async function thereAndBack(
+  runs: Runs,
+  ours: ThereAndBack,
+  peer: ThereAndBack,
+): Promise<{ readonly there: Pair; readonly back: Pair }> {
+  const ways = { ours: [] as number[], peer: [] as number[] };
+  const once =
+    ({ there, back }: ThereAndBack, gone: number[]) =>
+    async (run: number): Promise<number> => {
+      const took = await timed(there);
+      const returned = await timed(back);
+      if (run >= 0) gone.push(returned);
+      return took;
+    };
+  const there = await inTurn(runs, once(ours, ways.ours), once(peer, ways.peer));
+  return { there, back: ways };
+}

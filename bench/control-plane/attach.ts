@@ -1,7 +1,7 @@
 /** Attach and detach in process, without ports, with one and with fifty, beside the kernel's own cost and beside `ip -batch`. */
 import { firewallFloor } from '../firewall-floor.ts';
 import type { Group, Promised, Row } from '../group.ts';
-import { inTurn, timed } from '../in-turn.ts';
+import { inTurn, thereAndBack, timed } from '../in-turn.ts';
 import { attachWithIp } from '../ip-script.ts';
 import { attachBare, deleteBare, floorEndpoint, openFloor, type Floor } from '../kernel-floor.ts';
 import { openHost, type Backend, type TsnetHost } from '../tsnet-host.ts';
@@ -52,26 +52,21 @@ async function rowsBesideFloor({ host: { engine }, backend, floor, ours, bare }:
   const shifted = one.ports.map((port) => `1${port}`);
   const { plan } = await engine.connect({ ...request, ports: shifted, dryRun: true });
   const change = firewall.change(plan);
-  const detach = { ours: [] as number[], peer: [] as number[] };
-  const attach = await inTurn(
+  const { there: attach, back: detach } = await thereAndBack(
     { runs: RUNS, warmUp: WARM_UP },
-    async (run) => {
-      const took = await timed(() => engine.connect(request));
-      const gone = await timed(() => engine.disconnect({ network: NETWORK, container: ours }));
-      if (run >= 0) detach.ours.push(gone);
-      return took;
+    {
+      there: () => engine.connect(request),
+      back: () => engine.disconnect({ network: NETWORK, container: ours }),
     },
-    async (run) => {
-      const took = await timed(async () => {
+    {
+      there: async () => {
         await attachBare(floor, endpoint);
         await change.add();
-      });
-      const gone = await timed(async () => {
+      },
+      back: async () => {
         await change.remove();
         await deleteBare(floor.host, endpoint.host);
-      });
-      if (run >= 0) detach.peer.push(gone);
-      return took;
+      },
     },
   );
   const peerName = one.ports.length === 0 ? 'bare netlink' : `bare netlink + ${firewall.name}`;

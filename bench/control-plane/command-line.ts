@@ -1,7 +1,7 @@
 /** `dist/tsnet.js` as a process, start to end: beside an empty Node.js, and beside the kernel's own cost of what it does. */
 import { firewallFloor } from '../firewall-floor.ts';
 import type { Group, Row } from '../group.ts';
-import { inTurn, timed } from '../in-turn.ts';
+import { inTurn, thereAndBack, timed } from '../in-turn.ts';
 import { attachBare, deleteBare, floorEndpoint, openFloor } from '../kernel-floor.ts';
 import { outputWith } from '../run-with.ts';
 import { openHost, TSNET, type Backend } from '../tsnet-host.ts';
@@ -25,26 +25,21 @@ async function besideFloor(dir: string, backend: Backend): Promise<Row[]> {
   const firewall = firewallFloor(backend);
   const { plan } = await engine.connect({ network: 'web', container: ours, ports: ['9000:80'], dryRun: true });
   const change = firewall.change(plan);
-  const detach = { ours: [] as number[], peer: [] as number[] };
-  const attach = await inTurn(
+  const { there: attach, back: detach } = await thereAndBack(
     { runs: RUNS },
-    async (run) => {
-      const took = await timed(() => tsnet('connect', '-p', '8080:80', 'web', ours));
-      const gone = await timed(() => tsnet('disconnect', 'web', ours));
-      if (run >= 0) detach.ours.push(gone);
-      return took;
+    {
+      there: () => tsnet('connect', '-p', '8080:80', 'web', ours),
+      back: () => tsnet('disconnect', 'web', ours),
     },
-    async (run) => {
-      const took = await timed(async () => {
+    {
+      there: async () => {
         await attachBare(floor, endpoint);
         await change.add();
-      });
-      const gone = await timed(async () => {
+      },
+      back: async () => {
         await change.remove();
         await deleteBare(floor.host, endpoint.host);
-      });
-      if (run >= 0) detach.peer.push(gone);
-      return took;
+      },
     },
   );
   const peerName = `bare netlink + ${firewall.name}, in process`;

@@ -9,7 +9,7 @@ import { remoteEngine } from '../../src/client/remote-engine.ts';
 import type { Engine } from '../../src/engine/engine.ts';
 import { firewallFloor } from '../firewall-floor.ts';
 import { Skipped, type Group, type Row, type SkippedRow } from '../group.ts';
-import { inTurn, timed } from '../in-turn.ts';
+import { thereAndBack } from '../in-turn.ts';
 import { requireInstalled } from '../installed.ts';
 import { attachBare, deleteBare, floorEndpoint, openFloor } from '../kernel-floor.ts';
 import { openDockerApi } from '../peers/docker-api.ts';
@@ -43,26 +43,21 @@ async function besideFloor(engine: Engine, { container }: TsnetHost, backend: Ba
   const request = { network: NETWORK, container: ours };
   const { plan } = await engine.connect({ ...request, ports: ['9000:80'], dryRun: true });
   const change = firewall.change(plan);
-  const detach = { ours: [] as number[], peer: [] as number[] };
-  const attach = await inTurn(
+  const { there: attach, back: detach } = await thereAndBack(
     { runs: RUNS, warmUp: WARM_UP },
-    async (run) => {
-      const took = await timed(() => engine.connect({ ...request, ports: ['8080:80'] }));
-      const gone = await timed(() => engine.disconnect(request));
-      if (run >= 0) detach.ours.push(gone);
-      return took;
+    {
+      there: () => engine.connect({ ...request, ports: ['8080:80'] }),
+      back: () => engine.disconnect(request),
     },
-    async (run) => {
-      const took = await timed(async () => {
+    {
+      there: async () => {
         await attachBare(floor, endpoint);
         await change.add();
-      });
-      const gone = await timed(async () => {
+      },
+      back: async () => {
         await change.remove();
         await deleteBare(floor.host, endpoint.host);
-      });
-      if (run >= 0) detach.peer.push(gone);
-      return took;
+      },
     },
   );
   const peerName = `bare netlink + ${firewall.name}, in process`;
@@ -84,18 +79,10 @@ async function besideDockerd(engine: Engine, { container }: TsnetHost, dir: stri
   const theirs = (verb: string): Promise<unknown> => api.post(`/networks/${NETWORK}/${verb}`, { Container: 'moves' });
   await theirs('disconnect');
   const target = { network: NETWORK, container: container('moves').path };
-  const attach = await inTurn(
+  const { there: attach } = await thereAndBack(
     { runs: PEER_RUNS, warmUp: 3 },
-    async () => {
-      const took = await timed(() => engine.connect({ ...target, ports: ['8090:80'] }));
-      await engine.disconnect(target);
-      return took;
-    },
-    async () => {
-      const took = await timed(() => theirs('connect'));
-      await theirs('disconnect');
-      return took;
-    },
+    { there: () => engine.connect({ ...target, ports: ['8090:80'] }), back: () => engine.disconnect(target) },
+    { there: () => theirs('connect'), back: () => theirs('disconnect') },
   );
   api.close();
   return [{ name, ...attach, peerName: "dockerd's API", unit: 'ms' }];

@@ -1,6 +1,6 @@
 /** Attach to and detach from a macvlan network, in process, beside the kernel's own cost; and with the LAN asked first. */
 import type { Group, Row } from '../group.ts';
-import { inTurn, timed } from '../in-turn.ts';
+import { thereAndBack } from '../in-turn.ts';
 import { floorEndpoint } from '../kernel-floor.ts';
 import { attachMacvlanBare, detachMacvlanBare, openMacvlanFloor } from '../macvlan-floor.ts';
 import { runWith } from '../run-with.ts';
@@ -31,23 +31,15 @@ async function measure(dir: string): Promise<Row[]> {
   const endpoint = floorEndpoint(host.container('bare').path, '10.20');
 
   const rows = async (network: string, runs: number): Promise<{ attach: Samples; detach: Samples }> => {
-    const detach: Samples = { ours: [], peer: [] };
-    const attach = await inTurn(
+    const { there, back } = await thereAndBack(
       { runs, warmUp: network === NETWORK ? WARM_UP : 1 },
-      async (run) => {
-        const took = await timed(() => engine.connect({ network, container: ours }));
-        const gone = await timed(() => engine.disconnect({ network, container: ours }));
-        if (run >= 0) detach.ours.push(gone);
-        return took;
+      {
+        there: () => engine.connect({ network, container: ours }),
+        back: () => engine.disconnect({ network, container: ours }),
       },
-      async (run) => {
-        const took = await timed(() => attachMacvlanBare(floor, endpoint));
-        const gone = await timed(() => detachMacvlanBare(endpoint));
-        if (run >= 0) detach.peer.push(gone);
-        return took;
-      },
+      { there: () => attachMacvlanBare(floor, endpoint), back: () => detachMacvlanBare(endpoint) },
     );
-    return { attach, detach };
+    return { attach: there, detach: back };
   };
   const { attach, detach } = await rows(NETWORK, RUNS);
   const { attach: asked } = await rows('asked', PROBED_RUNS);

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Group, Row } from '../group.ts';
-import { inTurn, timed } from '../in-turn.ts';
+import { inTurn, thereAndBack, timed } from '../in-turn.ts';
 import { requireInstalled } from '../installed.ts';
 import { openHost, type Backend } from '../tsnet-host.ts';
 import { openDockerApi } from './docker-api.ts';
@@ -70,21 +70,10 @@ async function measure(dir: string, backend: Backend): Promise<Row[]> {
   const theirs = (verb: string): Promise<unknown> => api.post(`/networks/${NETWORK}/${verb}`, { Container: 'moves' });
   await theirs('disconnect');
 
-  const detach = { ours: [] as number[], peer: [] as number[] };
-  const attach = await inTurn(
+  const { there: attach, back: detach } = await thereAndBack(
     { runs: RUNS },
-    async (run) => {
-      const took = await timed(() => engine.connect({ ...target, ports: ['8080:80'] }));
-      const gone = await timed(() => engine.disconnect(target));
-      if (run >= 0) detach.ours.push(gone);
-      return took;
-    },
-    async (run) => {
-      const took = await timed(() => theirs('connect'));
-      const gone = await timed(() => theirs('disconnect'));
-      if (run >= 0) detach.peer.push(gone);
-      return took;
-    },
+    { there: () => engine.connect({ ...target, ports: ['8080:80'] }), back: () => engine.disconnect(target) },
+    { there: () => theirs('connect'), back: () => theirs('disconnect') },
   );
   const create = await inTurn(
     { runs: RUNS },
