@@ -33,6 +33,7 @@ const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
+const NETLINK_NO_ENOBUFS = 5;
 const NETLINK_LISTEN_ALL_NSID = 8;
 const SOCKADDR_BYTES = 12;
 const HEADER_BYTES = 16;
@@ -40,7 +41,13 @@ const HEADER_BYTES = 16;
 const RECEIVE_BUFFER_BYTES = 8 << 20;
 
 /** Throws TsnetError. */
-export function openMulticastSocket({ protocol, groups, onlyType, onMessage, onLost }: MulticastSocketOptions): MulticastSocket {
+export function openMulticastSocket({
+  protocol,
+  groups,
+  onlyType,
+  onMessage,
+  onLost,
+}: MulticastSocketOptions): MulticastSocket {
   const libc = watchLibc();
   let fd: number;
   try {
@@ -81,11 +88,28 @@ export function openMulticastSocket({ protocol, groups, onlyType, onMessage, onL
       for (const message of messagesOf(datagram.bytes)) onMessage(message, datagram.nsid);
     }
   };
-  const waker = openListeningSocket(protocol, { groups, prepare, onReadable: drain });
+  let planned: NodeJS.Immediate | undefined;
+  const plan = (): void => {
+    planned ??= setImmediate(() => {
+      planned = undefined;
+      drain();
+    });
+  };
+  // Never inside the package's native callback, where an exception ends the process.
+  const waker = openListeningSocket(protocol, {
+    groups,
+    prepare: (socket) => {
+      prepare(socket);
+      // What it loses ours has, or tells of.
+      libc.setOption(socket, SOL_NETLINK, NETLINK_NO_ENOBUFS, number(1));
+    },
+    onReadable: plan,
+  });
   return {
     close: () => {
       if (closed) return;
       closed = true;
+      clearImmediate(planned);
       waker.close();
       closeSync(fd);
     },
