@@ -141,17 +141,10 @@ describe('self-healing of 200 endpoints', () => {
         const started = performance.now();
         await break_();
         await until(() => stage.repaired.length > before, 10_000);
-        const took = Math.round(performance.now() - started);
-        await stage.healer?.settled();
-        console.error(
-          backend,
-          what,
-          took,
-          Math.round(performance.now() - started),
-          'ms',
-          stage.repaired.length - before,
-        );
-        expect(await stage.engine.diff()).toEqual([]);
+        // The promise is a second, on a machine that has nothing else to do.
+      expect(performance.now() - started, what).toBeLessThan(5_000);
+      await stage.healer?.settled();
+      expect(await stage.engine.diff()).toEqual([]);
       }
     },
     180_000,

@@ -167,8 +167,11 @@ function activeHealer(options: HealerOptions): Healer {
     context.ledger.read((view) => {
       for (const id of tagged) {
         if (view.network(id) !== undefined) networks.add(id);
-        const sandboxId = view.endpoint(id)?.sandboxId;
-        if (sandboxId !== undefined) sandboxes.add(sandboxId);
+        const endpoint = view.endpoint(id);
+        if (endpoint === undefined) continue;
+        sandboxes.add(endpoint.sandboxId);
+        // Ports leave a bridge that is being deleted before it is gone itself.
+        networks.add(endpoint.networkId);
       }
     });
     return { firewall, networks, sandboxes, strays };
