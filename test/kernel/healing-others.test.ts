@@ -32,23 +32,26 @@ function started(file: string, args: readonly string[]): ChildProcess {
 }
 
 describe('self-healing beside firewalld', () => {
-  it.each(FIREWALL_BACKENDS)('mends within a second what firewall-cmd --reload takes away, with %s', async (backend) => {
-    mkdirSync('/run/dbus', { recursive: true });
-    started('dbus-daemon', ['--system', '--nofork', '--nopidfile']);
-    await until(async () => (await run('test', ['-S', '/run/dbus/system_bus_socket'])).status === 0);
-    started('firewalld', ['--nofork', '--nopid']);
-    await until(async () => (await run('firewall-cmd', ['--state'])).status === 0, 20_000);
-    stage = new HealStage(backend);
-    const web = stage.lab.namespace('web');
-    await stage.engine.connect({ network: 'bridge', container: web.path, ports: ['8080:80'] });
-    await stage.heal();
-    const before = stage.repaired.length;
-    await must('firewall-cmd', ['--reload']);
-    // It leaves alone tables of nftables that are not its own; it flushes all of iptables.
-    if (backend === 'iptables') await until(() => stage.repaired.length > before, 3_000);
-    await until(async () => (await drift()).length === 0, 3_000);
-    expect((await must('nft', ['list', 'ruleset'])).includes('8080')).toBe(true);
-  });
+  it.each(FIREWALL_BACKENDS)(
+    'mends within a second what firewall-cmd --reload takes away, with %s',
+    async (backend) => {
+      mkdirSync('/run/dbus', { recursive: true });
+      started('dbus-daemon', ['--system', '--nofork', '--nopidfile']);
+      await until(async () => (await run('test', ['-S', '/run/dbus/system_bus_socket'])).status === 0);
+      started('firewalld', ['--nofork', '--nopid']);
+      await until(async () => (await run('firewall-cmd', ['--state'])).status === 0, 20_000);
+      stage = new HealStage(backend);
+      const web = stage.lab.namespace('web');
+      await stage.engine.connect({ network: 'bridge', container: web.path, ports: ['8080:80'] });
+      await stage.heal();
+      const before = stage.repaired.length;
+      await must('firewall-cmd', ['--reload']);
+      // It leaves alone tables of nftables that are not its own; it flushes all of iptables.
+      if (backend === 'iptables') await until(() => stage.repaired.length > before, 3_000);
+      await until(async () => (await drift()).length === 0, 3_000);
+      expect((await must('nft', ['list', 'ruleset'])).includes('8080')).toBe(true);
+    },
+  );
 });
 
 describe('self-healing of legacy iptables, which tells nobody of changes', () => {
