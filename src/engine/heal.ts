@@ -7,7 +7,7 @@
 import type { LedgerView } from '../model/ledger.ts';
 import type { Endpoint } from '../model/records.ts';
 import type { Observation } from '../plan/kernel.ts';
-import { isFirewall, type Resource } from '../plan/resource.ts';
+import { isFirewall, type InternalIntent, type IsolateIntent, type Resource } from '../plan/resource.ts';
 import type { EngineContext } from './context.ts';
 import { driftOf, mend } from './diff.ts';
 import { describeOrphan } from './describe-orphan.ts';
@@ -17,14 +17,14 @@ import { fullPlan, orphansOf, type FullPlan } from './full-plan.ts';
 
 /** What may have changed. */
 export interface HealScope {
-  /** All there is, and what is there and should not be. */
-  readonly everything: boolean;
   /** The firewall rules of all networks and endpoints. */
   readonly firewall: boolean;
   /** The networks' own links, addresses, routes and parameters, by network id. */
   readonly networks: ReadonlySet<string>;
   /** What sandboxes have, on both ends of their links, by sandbox id. */
   readonly sandboxes: ReadonlySet<string>;
+  /** What is tagged ours and no record explains. */
+  readonly strays: boolean;
 }
 
 export interface HealOptions {
@@ -37,26 +37,28 @@ interface Found {
   readonly broken: readonly Observation[];
 }
 
-const CLEAN: RepairAnswer = { repaired: [], failed: [] };
-
 /** Compares the scope with the kernel and mends what differs. The caller holds no lock. */
 export async function heal(context: EngineContext, scope: HealScope, options: HealOptions): Promise<RepairAnswer> {
   const glance = await compare(context, scope, options);
-  const strays = scope.everything ? await orphansOf(context, fullPlan(context)) : [];
-  if (glance.broken.length === 0 && strays.length === 0) return CLEAN;
+  const strays = scope.strays && (await orphansOf(context, fullPlan(context))).length > 0;
+  if (glance.broken.length === 0 && !strays) {
+    markRealized(context, glance.full);
+    return { repaired: [], failed: [] };
+  }
   return context.lock.exclusive(async () => {
-    const { full, broken } = await compare(context, scope, options);
+    const damaged = damage(glance);
+    const { full, broken } = await compare(context, damaged, options);
     let failed = await mend(context, full, broken);
     // A link that was made anew comes without what hung on it.
     if (broken.some(({ resource }) => !isFirewall(resource)) && failed.length === 0) {
-      const wider = withPortsOfBridges(context, scope, broken);
-      const again = await compare(context, wider, options);
+      const again = await compare(context, withPortsOfBridges(context, damaged, broken), options);
       failed = await mend(context, again.full, again.broken);
     }
     await context.kernel.forgetFlows(staleFlows(publishedAgain(broken)));
-    const orphans = scope.everything ? await orphansOf(context, fullPlan(context)) : [];
+    await context.kernel.forgetTrespassers(isolatedAgain(broken));
+    const orphans = strays ? await orphansOf(context, fullPlan(context)) : [];
     await context.kernel.sweep(orphans);
-    if (scope.everything) markRealized(context, full);
+    if (failed.length === 0) markRealized(context, glance.full);
     const isFailed = (one: Drift): boolean =>
       failed.some(({ drift }) => drift.owner === one.owner && drift.what === one.what);
     return {
@@ -69,9 +71,20 @@ export async function heal(context: EngineContext, scope: HealScope, options: He
   });
 }
 
+/** No more of the scope than was seen to be damaged: others wait while the lock is held. */
+function damage({ full, broken }: Found): HealScope {
+  const sections = broken.flatMap(({ resource }) => (isFirewall(resource) ? [] : (full.sectionOf.get(resource) ?? [])));
+  return {
+    firewall: broken.some(({ resource }) => isFirewall(resource)),
+    networks: new Set(sections.flatMap(({ networkId }) => networkId ?? [])),
+    sandboxes: new Set(sections.flatMap(({ sandboxId }) => sandboxId ?? [])),
+    strays: false,
+  };
+}
+
 async function compare(context: EngineContext, scope: HealScope, { isHeldBack }: HealOptions): Promise<Found> {
   const busy = context.ledger.read((view) => unsettled(view));
-  const only = scope.everything || scope.firewall ? {} : { only: scope };
+  const only = scope.firewall ? {} : { only: scope };
   const full = fullPlan(context, { ...only, without: busy });
   const wanted = full.plan.filter((resource) => isWanted(full, scope, resource));
   const observations = await context.kernel.observe(wanted, full.namespaces);
@@ -99,7 +112,6 @@ function goneSandboxes({ kernel }: EngineContext, full: FullPlan, differing: rea
 }
 
 function isWanted({ sectionOf }: FullPlan, scope: HealScope, resource: Resource): boolean {
-  if (scope.everything) return true;
   if (isFirewall(resource)) return scope.firewall;
   const section = sectionOf.get(resource);
   return (
@@ -136,6 +148,14 @@ function publishedAgain(broken: readonly Observation[]): Parameters<typeof stale
   return broken.flatMap(({ resource }) => (resource.kind === 'publish' && resource.mode === 'nat' ? [resource] : []));
 }
 
+/** A flow that began while nothing kept it out is a known one now, and known flows pass. */
+function isolatedAgain(broken: readonly Observation[]): (IsolateIntent | InternalIntent)[] {
+  return broken.flatMap(({ resource }) =>
+    resource.kind === 'isolate' || resource.kind === 'internal' ? [resource] : [],
+  );
+}
+
+/** Networks that were looked at and stand, as after `repair`. */
 function markRealized({ ledger }: EngineContext, { sections }: FullPlan): void {
   const fresh = ledger.read((view) =>
     sections.flatMap(({ networkId }) => (networkId === undefined || view.isRealized(networkId) ? [] : [networkId])),

@@ -90,7 +90,8 @@ export function dumpsFor(filters: readonly FlowFilter[]): KernelFilter[] {
   return dumps.length > MOST_DUMPS_A_FAMILY ? [{ family: first.family }] : dumps;
 }
 
-async function readFlows(socket: NetlinkSocket, filter: KernelFilter): Promise<Flow[]> {
+/** The flows that are known, or nothing where the kernel tracks none. */
+export async function readFlows(socket: NetlinkSocket, filter: KernelFilter): Promise<Flow[]> {
   try {
     return (await socket.dump(dumpFlows(filter))).flatMap((payload) => parseFlow(payload) ?? []);
   } catch (error) {

@@ -29,7 +29,9 @@ const CTA_FILTER = 25;
 const CTA_TUPLE_IP = 1;
 const CTA_TUPLE_PROTO = 2;
 const CTA_IP_V4_SRC = 1;
+const CTA_IP_V4_DST = 2;
 const CTA_IP_V6_SRC = 3;
+const CTA_IP_V6_DST = 4;
 const CTA_PROTO_NUM = 1;
 const CTA_PROTO_DST_PORT = 3;
 const CTA_FILTER_ORIG_FLAGS = 1;
@@ -46,6 +48,7 @@ export interface Flow {
   /** IPPROTO_… number. */
   readonly protocol: number;
   readonly originalSource: string;
+  readonly originalDestination: string;
   readonly replySource: string;
   /** Undefined for protocols without ports. */
   readonly originalPort: number | undefined;
@@ -140,6 +143,7 @@ export function parseFlow(payload: Buffer): Flow | undefined {
     family: payload.readUInt8(0) === addressFamily(4) ? 4 : 6,
     protocol: u8Of(proto, CTA_PROTO_NUM) ?? 0,
     originalSource: sourceOf(tuple),
+    originalDestination: destinationOf(tuple),
     replySource: sourceOf(nestedIn(attributes, CTA_TUPLE_REPLY)),
     originalPort: port === undefined ? undefined : port.readUInt16BE(0),
     identity: Buffer.concat([
@@ -155,6 +159,11 @@ export function parseFlow(payload: Buffer): Flow | undefined {
 function sourceOf(tuple: Attributes): string {
   const ip = nestedIn(tuple, CTA_TUPLE_IP);
   return addressText(ip.get(CTA_IP_V4_SRC) ?? ip.get(CTA_IP_V6_SRC) ?? Buffer.alloc(0));
+}
+
+function destinationOf(tuple: Attributes): string {
+  const ip = nestedIn(tuple, CTA_TUPLE_IP);
+  return addressText(ip.get(CTA_IP_V4_DST) ?? ip.get(CTA_IP_V6_DST) ?? Buffer.alloc(0));
 }
 
 /** Whether every given field of the filter fits the flow. */

@@ -38,6 +38,7 @@ import { observeLinks } from './observe-links.ts';
 import { ensureRun, removeRun, runsOf, withoutWhatGoesWithItsLink } from './runs.ts';
 import { Scene } from './scene.ts';
 import { sysctlExecutor, type SysctlChanged } from './sysctl-executor.ts';
+import { forgetTrespassers } from './trespassers.ts';
 import { vethExecutor } from './veth-executor.ts';
 import { vlanExecutor } from './vlan-executor.ts';
 
@@ -160,6 +161,8 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     socketHolder,
     ephemeralPorts,
     forgetFlows: (filters) => forgetFlows(filters, () => host.socket('netfilter')),
+    forgetTrespassers: (intents) =>
+      forgetTrespassers(intents, { route: host.socket('route'), open: () => host.socket('netfilter') }),
     addressHolders: (link, addresses) => addressHolders(host.socket('route'), link, addresses),
     openDhcpSegment: (link, mac) => openDhcpSegment(host.socket('route'), link, mac),
     createNetns,

@@ -19,6 +19,8 @@ export interface MulticastSocketOptions {
   readonly onlyType?: number;
   /** One message, header and all, good until the call returns; `nsid` is undefined for the host's own. */
   readonly onMessage: (message: Buffer, nsid: number | undefined) => void;
+  /** Absent: 8 MiB, some 4,000 links that come at once. */
+  readonly bufferBytes?: number;
   /** Messages were lost: whatever was told may have happened. */
   readonly onLost: () => void;
 }
@@ -33,10 +35,10 @@ const SOL_SOCKET = 1;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
+const NETLINK_NO_ENOBUFS = 5;
 const NETLINK_LISTEN_ALL_NSID = 8;
 const SOCKADDR_BYTES = 12;
 const HEADER_BYTES = 16;
-/** Some 4,000 links that come at once. */
 const RECEIVE_BUFFER_BYTES = 8 << 20;
 
 /** Throws TsnetError. */
@@ -46,6 +48,7 @@ export function openMulticastSocket({
   onlyType,
   onMessage,
   onLost,
+  bufferBytes = RECEIVE_BUFFER_BYTES,
 }: MulticastSocketOptions): MulticastSocket {
   const libc = watchLibc();
   let fd: number;
@@ -61,7 +64,7 @@ export function openMulticastSocket({
   try {
     const address = Buffer.alloc(SOCKADDR_BYTES);
     address.writeUInt16LE(AF_NETLINK, 0);
-    libc.setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, number(RECEIVE_BUFFER_BYTES));
+    libc.setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, number(bufferBytes));
     prepare(fd);
     libc.bind(fd, address);
     for (const group of groups) libc.setOption(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, number(group));
@@ -87,11 +90,28 @@ export function openMulticastSocket({
       for (const message of messagesOf(datagram.bytes)) onMessage(message, datagram.nsid);
     }
   };
-  const waker = openListeningSocket(protocol, { groups, prepare, onReadable: drain });
+  let planned: NodeJS.Immediate | undefined;
+  const plan = (): void => {
+    planned ??= setImmediate(() => {
+      planned = undefined;
+      drain();
+    });
+  };
+  // Never inside the package's native callback, where an exception ends the process.
+  const waker = openListeningSocket(protocol, {
+    groups,
+    prepare: (socket) => {
+      prepare(socket);
+      // What it loses ours has, or tells of.
+      libc.setOption(socket, SOL_NETLINK, NETLINK_NO_ENOBUFS, number(1));
+    },
+    onReadable: plan,
+  });
   return {
     close: () => {
       if (closed) return;
       closed = true;
+      clearImmediate(planned);
       waker.close();
       closeSync(fd);
     },

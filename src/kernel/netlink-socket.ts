@@ -37,6 +37,9 @@ const MOST_UNDER_WAY = 32;
 const RECEIVE_BUFFER_BYTES = 1 << 20;
 const SEND_BUFFER_BYTES = 1 << 18;
 const NLMSG_HEADER_BYTES = 16;
+/** A few messages wake as well as many. */
+const LISTENING_BUFFER_BYTES = 1 << 14;
+const DESCRIPTOR_ATTEMPTS = 8;
 /** The kernel answers while we send; a missing answer is a lost one, never a slow one. */
 const TIMEOUT_MS = 10_000;
 /** Dumps of a table that changes while it is read are repeated this often. */
@@ -220,7 +223,10 @@ function loadRaw(): typeof RawNetlinkSocket {
 export interface ListeningSocketOptions {
   /** Multicast groups of the protocol. */
   readonly groups: readonly number[];
-  /** Gets the descriptor before the socket joins them. */
+  /**
+   * Gets the descriptor before the socket joins them. It has to set NETLINK_NO_ENOBUFS: an overrun makes the package throw inside
+   * its poll callback, which ends the process.
+   */
   readonly prepare: (fd: number) => void;
   /** Something came, or was lost. It does not say what: the messages themselves are cut to a header. */
   readonly onReadable: () => void;
@@ -231,17 +237,10 @@ export function openListeningSocket(
   protocol: NetlinkProtocol,
   { groups, prepare, onReadable }: ListeningSocketOptions,
 ): { close(): void } {
-  const Raw = loadRaw();
-  const fd = lowestFreeDescriptor();
-  const raw = new Raw(PROTOCOL_NUMBERS[protocol], {
-    recvBufferSize: RECEIVE_BUFFER_BYTES,
-    sendBufferSize: SEND_BUFFER_BYTES,
-    messagePeeking: false,
-    msgBufferSize: NLMSG_HEADER_BYTES,
-  });
+  const { raw, fd } = openKnown(protocol);
   raw.unref();
   try {
-    if (libc().netlinkPort(fd) === raw.address().port) prepare(fd);
+    prepare(fd);
     raw.on('message', onReadable);
     raw.on('truncatedMessage', onReadable);
     raw.on('error', onReadable);
@@ -255,6 +254,23 @@ export function openListeningSocket(
       raw.close();
     },
   };
+}
+
+/** With its descriptor, which the package does not tell (see `openRaw`). */
+function openKnown(protocol: NetlinkProtocol): { readonly raw: RawNetlinkSocket; readonly fd: number } {
+  const Raw = loadRaw();
+  for (let attempt = 1; attempt <= DESCRIPTOR_ATTEMPTS; attempt++) {
+    const fd = lowestFreeDescriptor();
+    const raw = new Raw(PROTOCOL_NUMBERS[protocol], {
+      recvBufferSize: LISTENING_BUFFER_BYTES,
+      sendBufferSize: LISTENING_BUFFER_BYTES,
+      messagePeeking: false,
+      msgBufferSize: NLMSG_HEADER_BYTES,
+    });
+    if (libc().netlinkPort(fd) === raw.address().port) return { raw, fd };
+    raw.close();
+  }
+  throw new TsnetError('KERNEL', 'listen to what the kernel tells: cannot find the descriptor of a socket; try again');
 }
 
 function openRaw(protocol: number): RawNetlinkSocket {

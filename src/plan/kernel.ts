@@ -5,7 +5,7 @@
  */
 import type { DhcpSegment } from '../dhcp/segment.ts';
 import type { Family, Netns, ProcessIdentity, Protocol } from '../model/records.ts';
-import type { IsolateIntent, Plan, Resource } from './resource.ts';
+import type { InternalIntent, IsolateIntent, Plan, Resource } from './resource.ts';
 
 /** The namespaces of the sandboxes that a plan speaks of, by sandbox id. */
 export type Namespaces = ReadonlyMap<string, Netns>;
@@ -169,6 +169,8 @@ export interface Kernel {
   /** First and last port of net.ipv4.ip_local_port_range of the host. */
   ephemeralPorts(): readonly [number, number];
   forgetFlows(filters: readonly FlowFilter[]): Promise<void>;
+  /** Forgets flows that these intents forbid and that began while their rules were away: known flows pass. */
+  forgetTrespassers(intents: readonly (IsolateIntent | InternalIntent)[]): Promise<void>;
   /**
    * Those of `addresses` that somebody has already, on the segment of a link of the host or on the host itself. Takes some 300 ms
    * when nobody has one; a link that carries nothing has nobody on it.

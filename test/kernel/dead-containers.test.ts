@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openDeadContainers } from '../../src/daemon/dead-containers.ts';
 import type { Follower } from '../../src/daemon/follower.ts';
@@ -43,26 +45,32 @@ describe('dead containers', () => {
     const alive = await connected('alive', '8081:80');
     dead.close();
     await until(async () => (await names()).join() === alive.name, 2_000);
-    expect((await stage.engine.listPorts()).map(({ hostPort }) => hostPort)).toEqual([8081, 8081].slice(0, 1));
+    expect((await stage.engine.listPorts()).map(({ hostPort }) => hostPort)).toEqual([8081]);
     expect(await stage.engine.diff()).toEqual([]);
   });
 
   it('are let go of when the process whose namespace it was has ended', async () => {
-    const child = stage.lab.namespace('unused').start('unshare', ['--net', 'sleep', '1000']);
-    const pid = child.pid ?? 0;
-    const host = stage.lab.namespace('other').path;
-    expect(host).not.toBe('');
-    await until(async () => {
-      try {
-        await stage.engine.connect({ network: 'bridge', container: `pid:${String(pid)}` });
-        return true;
-      } catch {
-        return false;
-      }
-    });
+    const child = spawn('unshare', ['--net', 'sleep', '1000'], { stdio: 'ignore' });
+    const pid = String(child.pid ?? 0);
+    await until(() => readlinkSync(`/proc/${pid}/ns/net`) !== readlinkSync('/proc/self/ns/net'));
+    await stage.engine.connect({ network: 'bridge', container: `pid:${pid}` });
     await watcher.sync();
     child.kill('SIGKILL');
     await until(async () => (await names()).length === 0, 2_000);
+    expect(await stage.engine.diff()).toEqual([]);
+  });
+
+  it('of our own are let go of when nobody is left to do it', async () => {
+    await stage.tsnet(['run', '-d', '--name', 'job', '-p', '8080:80', '--', 'sleep', '1000']);
+    await watcher.sync();
+    const [job] = await stage.engine.listSandboxes();
+    const pid = job?.sandbox.process?.pid ?? 0;
+    const undertaker = Number(/^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1]);
+    expect(undertaker).toBeGreaterThan(1);
+    process.kill(undertaker, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
+    await until(async () => (await names()).length === 0, 2_500);
+    expect(await stage.engine.listPorts()).toEqual([]);
     expect(await stage.engine.diff()).toEqual([]);
   });
 

@@ -3,7 +3,7 @@
  * tsnet beside it as the other process.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { openContext } from '../../src/wiring/open-context.ts';
@@ -34,9 +34,9 @@ export class HealStage {
   #changes: KernelChanges | undefined;
   healer: Healer | undefined;
 
-  constructor(backend: FirewallBackend) {
+  constructor(backend: FirewallBackend, keys: object = {}) {
     const file = path.join(this.dir, 'daemon.json');
-    execFileSync('sh', ['-c', `echo '{"firewall-backend":"${backend}"}' > ${file}`]);
+    writeFileSync(file, JSON.stringify({ 'firewall-backend': backend, ...keys }));
     this.env = {
       TSNET_DATA_ROOT: path.join(this.dir, 'lib'),
       TSNET_EXEC_ROOT: path.join(this.dir, 'run'),

@@ -22,10 +22,9 @@ let web: Namespace;
 async function listen(port: number, host: string): Promise<string> {
   const server = createServer();
   server.listen({ port, host, exclusive: true });
-  const [error] = (await Promise.race([
-    once(server, 'listening').then(() => [undefined]),
-    once(server, 'error'),
-  ])) as [NodeJS.ErrnoException | undefined];
+  const [error] = (await Promise.race([once(server, 'listening').then(() => [undefined]), once(server, 'error')])) as [
+    NodeJS.ErrnoException | undefined,
+  ];
   server.close();
   return error?.code ?? '';
 }
@@ -33,10 +32,9 @@ async function listen(port: number, host: string): Promise<string> {
 async function bindUdp(port: number): Promise<string> {
   const socket = createSocket('udp4');
   socket.bind({ port, exclusive: true });
-  const [error] = (await Promise.race([
-    once(socket, 'listening').then(() => [undefined]),
-    once(socket, 'error'),
-  ])) as [NodeJS.ErrnoException | undefined];
+  const [error] = (await Promise.race([once(socket, 'listening').then(() => [undefined]), once(socket, 'error')])) as [
+    NodeJS.ErrnoException | undefined,
+  ];
   if (error === undefined) socket.close();
   return error?.code ?? '';
 }
@@ -89,7 +87,11 @@ describe.each(FIREWALL_BACKENDS)('held ports, with %s,', (backend) => {
   it('never complete a handshake: what comes past the rules is refused', async () => {
     await publish('8080:80');
     execFileSync('nft', ['flush', 'ruleset']);
-    const { status, stderr } = await run('sh', ['-c', 'exec 3<>/dev/tcp/127.0.0.1/8080'].map((a) => a), {});
+    const { status, stderr } = await run(
+      'sh',
+      ['-c', 'exec 3<>/dev/tcp/127.0.0.1/8080'].map((a) => a),
+      {},
+    );
     expect({ status, stderr }).not.toMatchObject({ status: 0 });
     expect((await run('bash', ['-c', 'exec 3<>/dev/tcp/127.0.0.1/8080'])).stderr).toContain('refused');
   });
@@ -116,7 +118,10 @@ describe.each(FIREWALL_BACKENDS)('held ports, with %s,', (backend) => {
     await once(server, 'listening');
     await ports.sync();
     await ports.sync();
-    expect(ports.state()).toMatchObject({ held: 1, taken: [{ port: 8080, reason: expect.stringMatching(/another program/) as string }] });
+    expect(ports.state()).toMatchObject({
+      held: 1,
+      taken: [{ port: 8080, reason: expect.stringMatching(/another program/) as string }],
+    });
     expect(ports.state().taken[0]?.holder).toContain(String(process.pid));
     expect(stage.logged.filter(({ level }) => level === 'warn')).toHaveLength(1);
     server.close();

@@ -2,8 +2,8 @@
 import type { HealScope } from '../../engine/heal.ts';
 
 export interface Dirt {
-  everything: boolean;
   firewall: boolean;
+  strays: boolean;
   readonly networks: Set<string>;
   readonly sandboxes: Set<string>;
   /** What follows `tsnet:` in the alias of a link: the id of a network or of an endpoint. */
@@ -11,17 +11,17 @@ export interface Dirt {
 }
 
 export function noDirt(): Dirt {
-  return { everything: false, firewall: false, networks: new Set(), sandboxes: new Set(), tagged: new Set() };
+  return { firewall: false, strays: false, networks: new Set(), sandboxes: new Set(), tagged: new Set() };
 }
 
-export function isClean({ everything, firewall, networks, sandboxes, tagged }: Dirt): boolean {
-  return !everything && !firewall && networks.size + sandboxes.size + tagged.size === 0;
+export function isClean({ firewall, strays, networks, sandboxes, tagged }: Dirt): boolean {
+  return !firewall && !strays && networks.size + sandboxes.size + tagged.size === 0;
 }
 
-/** Takes a scope that was looked at back in. */
-export function soil(dirt: Dirt, scope: HealScope): void {
-  dirt.everything ||= scope.everything;
-  dirt.firewall ||= scope.firewall;
-  for (const id of scope.networks) dirt.networks.add(id);
-  for (const id of scope.sandboxes) dirt.sandboxes.add(id);
+/** Adds what may be damaged as well. */
+export function soil(dirt: Dirt, scope: Partial<HealScope>): void {
+  dirt.firewall ||= scope.firewall === true;
+  dirt.strays ||= scope.strays === true;
+  for (const id of scope.networks ?? []) dirt.networks.add(id);
+  for (const id of scope.sandboxes ?? []) dirt.sandboxes.add(id);
 }

@@ -16,6 +16,7 @@ import type { KernelChanges } from '../kernel-changes.ts';
 import type { Log } from '../log.ts';
 import { openBackOff, type Flapping } from './back-off.ts';
 import { isClean, noDirt, soil } from './dirt.ts';
+import { openRest } from './rest.ts';
 import { readInterests, type Interests } from './interests.ts';
 import { watchParameters } from './parameters.ts';
 import { sandboxNames } from './sandbox-names.ts';
@@ -35,8 +36,12 @@ export interface HealerOptions {
 
 /** What `tsnet info` tells of it. */
 export interface HealerState {
+  /** daemon.json `self-heal`. */
+  readonly enabled: boolean;
   readonly repaired: number;
   readonly failed: number;
+  /** Looks that were taken, whether they found something or not. */
+  readonly looks: number;
   /** What is broken again and again, or cannot be mended. */
   readonly flapping: readonly Flapping[];
   /** Unix time in milliseconds of the last comparison of everything. */
@@ -52,15 +57,28 @@ export interface Healer extends Follower {
 const FULL_COMPARE_MS = 60_000;
 /** Events come in swarms: one `ip link del` is some ten. */
 const DEBOUNCE_MS = 20;
-/** Looking takes at most a quarter of the time, whatever others do. */
-const REST_FACTOR = 3;
+/** A comparison of everything goes in parts, and what events tell of goes in between. */
+const SANDBOXES_A_PART = 64;
 /** After a look that failed altogether: no lock, no memory, no ledger. */
 const RETRY_MS = 5_000;
 /** Lines of a swarm that are written out. */
 const MOST_TOLD = 10;
 
-/** Begins with a comparison of everything. */
+/** Begins with a comparison of everything. With `"self-heal": false` it does nothing at all. */
 export function openHealer(options: HealerOptions): Healer {
+  return options.context.config.selfHeal ? activeHealer(options) : idleHealer();
+}
+
+function idleHealer(): Healer {
+  return {
+    sync: () => Promise.resolve(),
+    state: () => ({ enabled: false, repaired: 0, failed: 0, looks: 0, flapping: [] }),
+    settled: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+}
+
+function activeHealer(options: HealerOptions): Healer {
   const { context, log, changes, namespaceId, readParameter, onRepaired, onFailed } = options;
   const fullCompareMs = options.fullCompareMs ?? FULL_COMPARE_MS;
   const backOff = openBackOff();
@@ -69,13 +87,15 @@ export function openHealer(options: HealerOptions): Healer {
   let interests: Interests = readInterests(context);
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | undefined;
-  let restUntil = 0;
+  const rest = openRest();
+  /** Parts of a comparison of everything that are still to be looked at. */
+  let backlog: HealScope[] = [];
   let closed = false;
   let comparedMs: number | undefined;
-  const counts = { repaired: 0, failed: 0 };
+  const counts = { repaired: 0, failed: 0, looks: 0 };
 
-  const schedule = (waitMs = DEBOUNCE_MS): void => {
-    if (closed || running !== undefined || timer !== undefined || isClean(dirt)) return;
+  const schedule = (): void => {
+    if (closed || running !== undefined || timer !== undefined || (isClean(dirt) && backlog.length === 0)) return;
     timer = setTimeout(
       () => {
         timer = undefined;
@@ -84,15 +104,30 @@ export function openHealer(options: HealerOptions): Healer {
           schedule();
         });
       },
-      Math.max(waitMs, restUntil - performance.now()),
+      isClean(dirt) ? 0 : Math.max(DEBOUNCE_MS, rest.waitMs(performance.now())),
     ).unref();
   };
   const mark = (scope: Partial<HealScope>): void => {
-    soil(dirt, { everything: false, firewall: false, networks: new Set(), sandboxes: new Set(), ...scope });
+    soil(dirt, scope);
     schedule();
   };
   const markNetworks = (ids: readonly string[]): void => {
     if (ids.length > 0) mark({ networks: new Set(ids) });
+  };
+
+  /** A second time only once the first is through. */
+  const markEverything = (): void => {
+    if (backlog.length > 0) return;
+    const [networks, sandboxes] = context.ledger.read((view) => [
+      view.networks().map(({ id }) => id),
+      view.sandboxes().map(({ id }) => id),
+    ]);
+    backlog.push({ firewall: true, networks: new Set(networks), sandboxes: new Set(), strays: true });
+    for (let at = 0; at < sandboxes.length; at += SANDBOXES_A_PART) {
+      const part = new Set(sandboxes.slice(at, at + SANDBOXES_A_PART));
+      backlog.push({ firewall: false, networks: new Set(), sandboxes: part, strays: false });
+    }
+    schedule();
   };
 
   const unsubscribe = changes.subscribe({
@@ -116,33 +151,41 @@ export function openHealer(options: HealerOptions): Healer {
       mark({ firewall: true });
     },
     onLost: () => {
-      mark({ everything: true });
+      markEverything();
     },
   });
   const parameters = watchParameters({ readParameter, wanted: () => interests.parameters, onDiffering: markNetworks });
   const slowly = setInterval(() => {
-    mark({ everything: true });
+    markEverything();
   }, fullCompareMs).unref();
 
   /** Turns what was collected into what to look at. */
-  const take = (): HealScope => {
-    const { everything, firewall, networks, sandboxes, tagged } = dirt;
+  const take = (): HealScope | undefined => {
+    if (isClean(dirt)) return backlog.shift();
+    const { firewall, networks, sandboxes, tagged, strays } = dirt;
     dirt = noDirt();
     context.ledger.read((view) => {
       for (const id of tagged) {
         if (view.network(id) !== undefined) networks.add(id);
-        const sandboxId = view.endpoint(id)?.sandboxId;
-        if (sandboxId !== undefined) sandboxes.add(sandboxId);
+        const endpoint = view.endpoint(id);
+        if (endpoint === undefined) continue;
+        sandboxes.add(endpoint.sandboxId);
+        // Ports leave a bridge that is being deleted before it is gone itself.
+        networks.add(endpoint.networkId);
       }
     });
-    return { everything, firewall, networks, sandboxes };
+    return { firewall, networks, sandboxes, strays };
   };
 
   const run = async (): Promise<void> => {
-    const started = performance.now();
+    const startedMs = performance.now();
+    const wasTold = !isClean(dirt);
     const scope = take();
+    if (scope === undefined) return;
+    counts.looks += 1;
+    let inVain = false;
     try {
-      if (scope.everything) await beginAnew();
+      if (scope.strays) await beginAnew();
       let heldForMs = Infinity;
       const isHeldBack = (drift: Drift): boolean => {
         const waitMs = backOff.waitFor(drift, context.now());
@@ -150,6 +193,7 @@ export function openHealer(options: HealerOptions): Healer {
         return waitMs > 0;
       };
       const answer = await heal(context, scope, { isHeldBack });
+      inVain = answer.repaired.length === 0;
       tell(answer);
       for (const { drift } of answer.failed) heldForMs = Math.min(heldForMs, backOff.waitFor(drift, context.now()));
       // What is held back, and what failed, must not wait for the next event.
@@ -158,8 +202,7 @@ export function openHealer(options: HealerOptions): Healer {
       log.error({ err: error }, 'self-healing: cannot compare the kernel with the ledger');
       again(scope, RETRY_MS);
     }
-    const ended = performance.now();
-    restUntil = ended + REST_FACTOR * (ended - started);
+    if (wasTold) rest.took({ startedMs, endedMs: performance.now(), inVain });
   };
 
   const beginAnew = async (): Promise<void> => {
@@ -206,7 +249,7 @@ export function openHealer(options: HealerOptions): Healer {
     }
   };
 
-  mark({ everything: true });
+  markEverything();
   return {
     sync: async (only) => {
       try {
@@ -220,6 +263,7 @@ export function openHealer(options: HealerOptions): Healer {
       }
     },
     state: () => ({
+      enabled: true,
       ...counts,
       flapping: backOff.list(context.now()),
       ...(comparedMs === undefined ? {} : { comparedMs }),
@@ -231,6 +275,7 @@ export function openHealer(options: HealerOptions): Healer {
     },
     close: async () => {
       closed = true;
+      backlog = [];
       unsubscribe();
       parameters.close();
       clearInterval(slowly);

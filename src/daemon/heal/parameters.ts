@@ -30,10 +30,18 @@ export function watchParameters({ readParameter, wanted, onDiffering }: Paramete
     const some = Array.from({ length: Math.min(MOST_A_TURN, ofLinks.length) }, () => ofLinks[turn++ % ofLinks.length]);
     const differing = [...global, ...some].flatMap((one) => {
       if (one === undefined) return [];
-      const now = readParameter(one.parameter.key);
+      const now = readIfPossible(one.parameter.key);
       return now === undefined || now === one.parameter.value ? [] : [one.networkId];
     });
     onDiffering([...new Set(differing)]);
+  };
+  /** A link may go while its parameter is read. */
+  const readIfPossible = (key: string): string | undefined => {
+    try {
+      return readParameter(key);
+    } catch {
+      return undefined;
+    }
   };
   const timer = setInterval(look, POLL_MS).unref();
   return {

@@ -7,6 +7,7 @@ const flow: Flow = {
   family: 4,
   protocol: 17,
   originalSource: '192.0.2.7',
+  originalDestination: '192.168.50.1',
   replySource: '172.17.0.2',
   originalPort: 8080,
   identity: Buffer.alloc(0),
