@@ -5,10 +5,10 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 ISOLATED := unshare --net --mount --propagation private
 PACKAGES := iptables iproute2 nftables libnftables1 iputils-ping
 # The runtimes that the tests attach to; their services are not started (see install).
-TEST_PACKAGES := $(PACKAGES) conntrack procps util-linux strace docker.io podman conmon runc containerd busybox-static
+TEST_PACKAGES := $(PACKAGES) conntrack procps util-linux strace docker.io podman conmon runc containerd busybox-static bind9-dnsutils
 
 # The peers of the benchmark, and what it looks with.
-BENCH_PACKAGES := containernetworking-plugins netavark docker.io containerd runc busybox-static conntrack
+BENCH_PACKAGES := containernetworking-plugins netavark docker.io containerd runc busybox-static conntrack dnsmasq-base
 
 .DEFAULT_GOAL := help
 .PHONY: help
