@@ -32,12 +32,6 @@ function nftText(port: number): string {
   ].join('\n');
 }
 
-/** Through libnftables, in process. Answers the reason where that did not go. */
-function redirectByNft(netnsFile: number, port: number): string | undefined {
-  const outcome = inNetns(netnsFile, () => runNftOnce(nftText(port)));
-  return outcome === 'missing' ? 'libnftables is not installed' : outcome;
-}
-
 const JUMP = `-A OUTPUT -d ${NAME_SERVICE_ADDRESS}/32 -j ${CHAIN}`;
 
 function iptablesRules(port: number): string[] {
@@ -73,7 +67,7 @@ export async function redirectByIptables(netnsFile: number, port: number): Promi
 
 /** By whatever this host has; nftables in process costs no program. Rejects with TsnetError FIREWALL. */
 export const redirectNames: NameRedirect = async (netnsFile, port) => {
-  const reason = redirectByNft(netnsFile, port);
+  const reason = inNetns(netnsFile, () => runNftOnce(nftText(port)));
   if (reason === undefined) return;
   if (!hasProgram('iptables-restore')) {
     throw new TsnetError(

@@ -4,9 +4,10 @@
  * An open socket keeps its namespace alive, links and all, after the last process: whoever holds one must let go of it when
  * the sandbox has ended.
  */
-import { closeSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { Socket } from 'node:net';
+import { TsnetError } from '../model/error.ts';
 import type { Family, Netns } from '../model/records.ts';
 import { NAME_SERVICE_ADDRESS } from '../model/resolv-conf.ts';
 import { errorCode, refused } from './kernel-refusal.ts';
@@ -25,7 +26,8 @@ export interface NameSockets {
 export interface NameSocketKernel {
   /**
    * Binds both sockets and leads 127.0.0.11:53 to them. The same `seed` gets the same port where it is free: a resolver that
-   * keeps its socket, and with it its entry in conntrack, reaches the next daemon too. Rejects with TsnetError.
+   * keeps its socket, and with it its entry in conntrack, reaches the next daemon too. Rejects with TsnetError; CONFLICT where
+   * somebody else serves names at this address.
    */
   listen(netns: Netns, seed: string): Promise<NameSockets>;
   /** A socket to ask a nameserver of this family from, on a port that the kernel chose at random. Throws TsnetError. */
@@ -44,7 +46,10 @@ export function nameSocketKernel(redirect: NameRedirect = redirectNames): NameSo
     listen: async (netns, seed) => {
       const file = openNetns(netns);
       try {
-        const sockets = inNetns(file, () => bindBoth(seed));
+        const sockets = inNetns(file, () => {
+          refuseTaken(netns);
+          return bindBoth(seed);
+        });
         try {
           await redirect(file, sockets.port);
           return sockets;
@@ -78,6 +83,18 @@ function openInside(netns: Netns, open: () => number): number {
   } finally {
     closeSync(file);
   }
+}
+
+/** 127.0.0.11 as /proc/net/udp writes it. */
+const TAKEN = /^\s*\d+: 0B00007F:/m;
+
+/** Docker serves its own networks at the same address: in a container that is on one, it stays Docker's. */
+function refuseTaken({ path }: Netns): void {
+  if (!TAKEN.test(readFileSync('/proc/thread-self/net/udp', 'latin1'))) return;
+  throw new TsnetError(
+    'CONFLICT',
+    `another name service has ${NAME_SERVICE_ADDRESS} in the sandbox at ${path} (Docker's, in containers on a Docker network)`,
+  );
 }
 
 /** One port for both, so that one redirect serves both. */

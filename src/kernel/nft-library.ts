@@ -31,13 +31,13 @@ interface Library {
 }
 
 /**
- * Runs commands as one transaction in the namespace of the calling thread, and keeps nothing open. nft's complaint if it was
- * refused; "missing" where there is no library to ask.
+ * Runs commands as one transaction in the namespace of the calling thread, and keeps nothing open. The reason if that did not
+ * go: nft's complaint, or that there is no library.
  */
 export function runNftOnce(commands: string): string | undefined {
   const library = hasSelectable() ? loadLibrary() : undefined;
   const context = library?.newContext() ?? null;
-  if (library === undefined || context === null) return 'missing';
+  if (library === undefined || context === null) return 'libnftables is not there';
   try {
     return library.run(context, commands) === 0 ? undefined : complaintOf(library.errors(context));
   } finally {

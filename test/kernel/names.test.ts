@@ -4,7 +4,7 @@ import { nameSocketKernel } from '../../src/kernel/name-sockets.ts';
 import { redirectByIptables } from '../../src/kernel/name-redirect.ts';
 import { must, until } from '../support/lab.ts';
 import { dig, NameStage } from '../support/name-stage.ts';
-import { startNameserver } from '../support/nameserver.ts';
+import { knows, startNameserver } from '../support/nameserver.ts';
 
 let stage: NameStage;
 const closers: (() => Promise<void>)[] = [];
@@ -193,15 +193,15 @@ describe('networks', () => {
   });
 
   it('serve names whatever they are: the default bridge, internal ones, macvlan', async () => {
-    await stage.lab.wire(stage.lab.namespace('lan'), 'far', [], stage.lab.namespace('unused'), 'spare', []);
-    await must('ip', ['link', 'add', 'uplink', 'type', 'veth', 'peer', 'name', 'switch']);
-    await must('ip', ['link', 'set', 'uplink', 'up']);
-    await must('ip', ['link', 'set', 'switch', 'up']);
+    const lan = stage.lab.namespace('lan');
+    await must('ip', ['link', 'add', 'inner-up', 'type', 'veth', 'peer', 'name', 'far', 'netns', lan.name]);
+    await must('ip', ['link', 'set', 'inner-up', 'up']);
+    await lan.must('ip', ['link', 'set', 'far', 'up']);
     await stage.engine.createNetwork({ name: 'inner', internal: true });
     await stage.engine.createNetwork({
       name: 'lan',
       driver: 'macvlan',
-      options: { parent: 'uplink' },
+      options: { parent: 'inner-up' },
       ipam: [{ subnet: '192.168.77.0/24' }],
     });
     for (const network of ['bridge', 'inner', 'lan']) {
@@ -262,6 +262,18 @@ describe('the sockets in a container', () => {
     expect(stage.names.serving()).toBe(0);
     await until(async () => !(await must('ip', ['-o', 'link'])).includes(link));
     expect(await stage.engine.gc()).toMatchObject([{ kind: 'sandbox', name: container.shown }]);
+  });
+
+  it('leave 127.0.0.11 to Docker where it serves a network of its own', async () => {
+    await stage.engine.createNetwork({ name: 'web' });
+    const container = stage.lab.namespace('dockers');
+    const dockers = await startNameserver({ address: '127.0.0.11', netns: container.path }, knows('203.0.113.11'));
+    closers.push(() => dockers.close());
+    await stage.engine.connect({ network: 'web', container: container.path });
+    await stage.names.sync();
+    await stage.names.sync();
+    expect([stage.names.serving(), stage.complaints.length]).toEqual([0, 1]);
+    expect((await dig(container, 'docker.test')).answers).toEqual(['203.0.113.11']);
   });
 
   it('come with the first network and go with the last', async () => {

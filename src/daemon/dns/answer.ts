@@ -60,12 +60,16 @@ interface Found {
   readonly own: OwnName;
 }
 
+/** Questions of all sandboxes together that wait for nameservers: each holds a socket or two. */
+const MOST_WAITING = 2048;
+
 /** Undefined: no answer. Never rejects. */
 export type Answer = (asked: Asked) => Promise<Buffer | undefined>;
 
 export function openAnswerer(options: AnswererOptions): Answer {
   const { ledger, networkIndex, rotate, forwarder, upstreamsOf, onQuery } = options;
 
+  let waiting = 0;
   const memo = openLedgerMemo<Found | undefined>();
 
   const refuse = (answer: Buffer): Buffer => {
@@ -78,11 +82,13 @@ export function openAnswerer(options: AnswererOptions): Answer {
       onQuery('failed');
       return bareAnswer(query, RCODE.SERVFAIL);
     }
-    if (!asked.allowance.enter()) return refuse(bareAnswer(query, RCODE.SERVFAIL));
+    if (waiting >= MOST_WAITING || !asked.allowance.enter()) return refuse(bareAnswer(query, RCODE.SERVFAIL));
+    waiting += 1;
     let forwarded: Forwarded;
     try {
       forwarded = await forwarder.forward(query, upstreams);
     } finally {
+      waiting -= 1;
       asked.allowance.leave();
     }
     const { answer, from } = forwarded;

@@ -162,6 +162,7 @@ export function openNameService(options: NameServiceOptions): NameService {
           ...complaints.keys(),
         ]);
       for (const id of ids) {
+        if (isClosed) return;
         await syncOne(id);
         // Questions come first, however many sandboxes there are.
         await new Promise((resolve) => setImmediate(resolve));

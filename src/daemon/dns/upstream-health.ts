@@ -25,6 +25,8 @@ interface Health {
   /** Milliseconds of the rest it was given last; 0: it answers. */
   rest: number;
   retryAt: number;
+  /** A question went to it in its rest, to see. */
+  isTried: boolean;
 }
 
 export interface UpstreamHealth {
@@ -42,7 +44,7 @@ export function openUpstreamHealth(now: () => number): UpstreamHealth {
   const known = new Map<string, Health>();
   const of = (place: string, { address, port }: Server): Health => {
     const key = `${place} ${address} ${port}`;
-    const health = known.get(key) ?? { smoothed: undefined, variation: 0, rest: 0, retryAt: 0 };
+    const health = known.get(key) ?? { smoothed: undefined, variation: 0, rest: 0, retryAt: 0, isTried: false };
     known.delete(key);
     known.set(key, health);
     if (known.size > MOST_SERVERS) {
@@ -61,6 +63,7 @@ export function openUpstreamHealth(now: () => number): UpstreamHealth {
       if (due === undefined || well.length === 0) return { order: [...well, ...resting], together: 1 };
       const health = of(place, due);
       health.retryAt = now() + health.rest;
+      health.isTried = true;
       const [first, ...others] = well;
       const order = [
         ...(first === undefined ? [] : [first]),
@@ -90,7 +93,8 @@ export function openUpstreamHealth(now: () => number): UpstreamHealth {
     failed: (place, server) => {
       const health = of(place, server);
       // Many questions fail together when a server goes: they are one failure.
-      if (health.rest > 0 && health.retryAt > now() + health.rest / 2) return;
+      if (health.rest > 0 && !health.isTried) return;
+      health.isTried = false;
       health.rest = Math.min(LONGEST_REST, health.rest === 0 ? FIRST_REST : health.rest * 2);
       health.retryAt = now() + health.rest;
     },

@@ -48,6 +48,20 @@ describe('a container name or alias', () => {
   );
 });
 
+describe('a wildcard alias', () => {
+  test.each(['*.app.test', '*.x'])('may be %j', (name) => {
+    expect(checkAlias(name)).toBe(name);
+    expect(() => checkSandboxName(name)).toThrow(TsnetError);
+  });
+
+  test.each(['*', '*.', '*app.test', 'a.*.test', '*.*.test', '*..test', `*.${'x'.repeat(256)}`])(
+    'may not be %j',
+    (name) => {
+      expect(() => checkAlias(name)).toThrow(TsnetError);
+    },
+  );
+});
+
 describe('an interface name', () => {
   test.each(['eth0', 'x', 'br-0123456789ab', 'tsnet0', 'a.b', 'wlan@1', 'ü'.repeat(7)])('may be %j', (name) => {
     expect(checkLinkName(name)).toBe(name);

@@ -1,11 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ResolverOverrides } from '../../../src/model/records.ts';
-import {
-  asksOnlyResolvedStub,
-  parseResolvConf,
-  sandboxResolvConf,
-} from '../../../src/model/resolv-conf.ts';
+import { asksOnlyResolvedStub, parseResolvConf, sandboxResolvConf } from '../../../src/model/resolv-conf.ts';
 
 const NOTHING: ResolverOverrides = { dns: [], dnsSearch: [], dnsOpts: [] };
 
@@ -128,5 +124,42 @@ describe('the resolv.conf of a sandbox', () => {
         expect(parseResolvConf(text)).toEqual({ nameservers: dns, search: dnsSearch, options: dnsOpts, others: [] });
       }),
     );
+  });
+});
+
+describe('with the name service', () => {
+  const served = (host: string, dnsOpts: readonly string[] = [], dns: readonly string[] = []): string[] =>
+    sandboxResolvConf({
+      host: parseResolvConf(host),
+      source: '/etc/resolv.conf',
+      overrides: { ...NOTHING, dnsOpts, dns },
+      ipv4: true,
+      ipv6: false,
+      nameService: true,
+    })
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+
+  it('asks it first, the others behind it, and bare names as they are', () => {
+    expect(served('nameserver 10.0.0.1\noptions edns0')).toEqual([
+      'nameserver 127.0.0.11',
+      'nameserver 10.0.0.1',
+      'options edns0 ndots:0',
+    ]);
+    expect(served('nameserver 10.0.0.1', [], ['10.0.0.9']).slice(0, 2)).toEqual([
+      'nameserver 127.0.0.11',
+      'nameserver 10.0.0.9',
+    ]);
+  });
+
+  it('leaves ndots as somebody chose it', () => {
+    expect(served('nameserver 10.0.0.1\noptions ndots:2')).toContain('options ndots:2');
+    expect(served('nameserver 10.0.0.1\noptions ndots:2', ['ndots:5'])).toContain('options ndots:5');
+  });
+
+  it('names it once', () => {
+    expect(
+      served('nameserver 10.0.0.1', [], ['127.0.0.11', '10.0.0.9']).filter((line) => line.includes('.11')),
+    ).toHaveLength(1);
   });
 });
