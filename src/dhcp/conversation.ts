@@ -118,7 +118,7 @@ export async function discover(talk: Talk, wish?: Wish, end = talk.now() + talk.
   const { mac, clientId } = talk.client;
   throw new TsnetError(
     'FORBIDDEN',
-    `DHCP server ${other.server} gives ${other.address} instead of ${wish.address}; reserve that there for MAC ${mac} or client id ${clientId}, or leave --ip out`,
+    `DHCP server ${other.server} gives ${other.address} instead of ${wish.address}; reserve that there for MAC ${mac} or client id ${clientId.match(/../g)?.join(':') ?? ''}, or leave --ip out`,
   );
 }
 
