@@ -10,9 +10,10 @@
  * Where no server answers, the container keeps its address: a LAN whose server is down goes on working. It may be given to
  * somebody else once that is back, so `diff` shows it from its expiry on.
  */
-import { extend, release, type Talk } from '../dhcp/conversation.ts';
+import { extend, release } from '../dhcp/conversation.ts';
 import type { Grant } from '../dhcp/grant.ts';
 import { hostNameOf } from '../dhcp/identity.ts';
+import type { Talk } from '../dhcp/question.ts';
 import { withoutLength } from '../model/address.ts';
 import { TsnetError } from '../model/error.ts';
 import type { LedgerView } from '../model/ledger.ts';
