@@ -35,6 +35,7 @@ export default tseslint.config(
     },
   },
   fence(['src/model/**'], ['plan', 'ipam', 'firewall', 'kernel', 'store', 'engine', 'config', 'cli', 'drivers']),
+  fence(['src/dhcp/**'], ['plan', 'ipam', 'firewall', 'kernel', 'store', 'engine', 'config', 'cli', 'drivers']),
   fence(['src/plan/**', 'src/ipam/**', 'src/firewall/**'], ['kernel', 'store', 'engine', 'config', 'cli', 'drivers']),
   fence(['src/kernel/**', 'src/store/**'], ['engine', 'ipam', 'config', 'cli', 'drivers']),
   fence(['src/launch/**', 'src/runtimes/**'], ['engine', 'ipam', 'firewall', 'store', 'config', 'cli', 'drivers']),

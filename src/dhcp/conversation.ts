@@ -10,23 +10,13 @@
  * All of it happens on the parent link, in the name and with the MAC of the container, whose own link need not be there yet. So
  * answers are asked for as broadcasts; those to a renewal come to the container's address and MAC, which the segment hears too.
  */
-import { randomId } from '../model/ids.ts';
 import { TsnetError } from '../model/error.ts';
 import type { DhcpLease } from '../model/records.ts';
 import { addressesIn, grantIn, textIn, type Grant } from './grant.ts';
-import type { DhcpClient } from './identity.ts';
 import { EVERYBODY, ipv4Bytes, NO_ADDRESS } from './ipv4.ts';
-import { decodeMessage, encodeMessage, OPTION, type DhcpMessage } from './message.ts';
-import { EVERY_MAC, type DhcpSegment, type Envelope } from './segment.ts';
-
-export interface Talk {
-  readonly segment: DhcpSegment;
-  readonly client: DhcpClient;
-  /** Unix time in milliseconds. */
-  readonly now: () => number;
-  /** How long the whole conversation may take. */
-  readonly timeoutMs: number;
-}
+import { OPTION, type DhcpMessage } from './message.ts';
+import { converse, encoded, newXid, type Talk } from './question.ts';
+import { EVERY_MAC, type Envelope } from './segment.ts';
 
 export interface Wish {
   readonly address: string;
@@ -41,31 +31,18 @@ export interface Offer {
   readonly serverMac: string;
 }
 
-/** The first repetition comes after this, and each next one after twice as long. */
-const FIRST_GAP_MS = 1_500;
 /** How long other servers may still answer when one has offered another address than the one asked for. */
 const BETTER_OFFER_MS = 1_000;
 /** Servers that take an offer back when it is accepted, in a row. */
 const MOST_REFUSALS = 3;
-const LARGEST_MESSAGE = 1472;
 const BROADCAST: Envelope = { from: NO_ADDRESS, to: EVERYBODY, toMac: EVERY_MAC };
-const WANTED = Buffer.from([
-  OPTION.subnetMask,
-  OPTION.router,
-  OPTION.domainServer,
-  OPTION.domainName,
-  OPTION.leaseTime,
-  OPTION.server,
-  OPTION.renewalTime,
-  OPTION.rebindingTime,
-]);
 
 /**
  * An address from any server.
  * @throws TsnetError TIMEOUT when nobody answers, FORBIDDEN when nobody gives a fixed one, DRIVER for an answer without sense
  */
 export async function acquire(talk: Talk, wish?: Wish): Promise<Grant> {
-  const end = talk.now() + talk.timeoutMs;
+  const end = talk.ticks() + talk.timeoutMs;
   let refusal = '';
   for (let tries = 0; tries < MOST_REFUSALS; tries += 1) {
     const offer = await discover(talk, wish, end);
@@ -98,7 +75,7 @@ export async function acquire(talk: Talk, wish?: Wish): Promise<Grant> {
 }
 
 /** What a server would give. An offer binds nobody. */
-export async function discover(talk: Talk, wish?: Wish, end = talk.now() + talk.timeoutMs): Promise<Offer> {
+export async function discover(talk: Talk, wish?: Wish, end = talk.ticks() + talk.timeoutMs): Promise<Offer> {
   const options = wish === undefined ? [] : [[OPTION.requestedAddress, ipv4Bytes(wish.address)] as const];
   const request = { type: 'discover', xid: newXid(), broadcast: true, options: new Map(options) } as const;
   const others: Offer[] = [];
@@ -109,7 +86,7 @@ export async function discover(talk: Talk, wish?: Wish, end = talk.now() + talk.
     const offer = { address: message.yourAddress, server, message, serverMac: fromMac };
     if (wish?.isFixed !== true || offer.address === wish.address) return offer;
     others.push(offer);
-    patience = Math.min(patience, talk.now() + BETTER_OFFER_MS);
+    patience = Math.min(patience, talk.ticks() + BETTER_OFFER_MS);
     return undefined;
   });
   if (answer !== undefined) return answer.found;
@@ -118,7 +95,7 @@ export async function discover(talk: Talk, wish?: Wish, end = talk.now() + talk.
   const { mac, clientId } = talk.client;
   throw new TsnetError(
     'FORBIDDEN',
-    `DHCP server ${other.server} gives ${other.address} instead of ${wish.address}; reserve that there for MAC ${mac} or client id ${clientId}, or leave --ip out`,
+    `DHCP server ${other.server} gives ${other.address} instead of ${wish.address}; reserve that there for MAC ${mac} or client id ${clientId.match(/../g)?.join(':') ?? ''}, or leave --ip out`,
   );
 }
 
@@ -143,7 +120,7 @@ export async function extend(
     whom === 'server'
       ? { from: address, to: lease.server, toMac: lease.serverMac }
       : { from: address, to: EVERYBODY, toMac: EVERY_MAC };
-  const end = talk.now() + talk.timeoutMs;
+  const end = talk.ticks() + talk.timeoutMs;
   const answer = await converse(talk, { request, envelope, end }, ({ message }) =>
     message.type === 'nak' || (message.type === 'ack' && message.yourAddress === address) ? message : undefined,
   );
@@ -173,95 +150,6 @@ export function release(
   const options = new Map([[OPTION.server, ipv4Bytes(server)]]);
   const message = { type: 'release', xid: newXid(), broadcast: false, clientAddress: address, options } as const;
   segment.send(encoded(client, message, 0), { from: address, to: server, toMac: serverMac });
-}
-
-interface Request extends Pick<DhcpMessage, 'type' | 'xid' | 'broadcast' | 'options'> {
-  readonly clientAddress?: string;
-}
-
-interface Question {
-  readonly request: Request;
-  readonly envelope: Envelope;
-  /** Unix time in milliseconds; it may come nearer while we wait. */
-  readonly end: number | (() => number);
-}
-
-interface Received {
-  readonly message: DhcpMessage;
-  readonly fromMac: string;
-}
-
-interface Answer<T> {
-  readonly found: T;
-  readonly fromMac: string;
-  /** When the question was asked last. */
-  readonly askedAtMs: number;
-}
-
-/** Asks, again and again and ever more slowly, until an answer is what was wanted or time is up. */
-async function converse<T>(
-  { segment, client, now }: Talk,
-  { request, envelope, end }: Question,
-  accept: (received: Received) => T | undefined,
-): Promise<Answer<T> | undefined> {
-  const endsAt = typeof end === 'number' ? () => end : end;
-  const begin = now();
-  let askedAtMs = begin;
-  let askAgainAt = begin;
-  for (let gap = FIRST_GAP_MS; now() < endsAt();) {
-    if (now() >= askAgainAt) {
-      askedAtMs = now();
-      askAgainAt = askedAtMs + gap;
-      gap *= 2;
-      segment.send(encoded(client, request, Math.floor((askedAtMs - begin) / 1000)), envelope);
-    }
-    const heard = await segment.receive(Math.max(1, Math.min(askAgainAt, endsAt()) - now()));
-    const message = heard === undefined ? undefined : readable(heard.message);
-    if (heard === undefined || message === undefined) continue;
-    if (message.from !== 'server' || message.xid !== request.xid || message.mac !== client.mac) continue;
-    const found = accept({ message, fromMac: heard.fromMac });
-    if (found !== undefined) return { found, fromMac: heard.fromMac, askedAtMs };
-  }
-  return undefined;
-}
-
-/** Whatever is not a message was not meant for us. */
-function readable(bytes: Buffer): DhcpMessage | undefined {
-  try {
-    return decodeMessage(bytes);
-  } catch (error) {
-    if (error instanceof TsnetError) return undefined;
-    throw error;
-  }
-}
-
-function encoded({ mac, clientId, hostName }: DhcpClient, request: Request, seconds: number): Buffer {
-  const asks = request.type === 'discover' || request.type === 'request';
-  const size = Buffer.alloc(2);
-  size.writeUInt16BE(LARGEST_MESSAGE);
-  return encodeMessage({
-    from: 'client',
-    seconds: Math.min(seconds, 0xffff),
-    clientAddress: NO_ADDRESS,
-    yourAddress: NO_ADDRESS,
-    mac,
-    ...request,
-    options: new Map<number, Buffer>([
-      [OPTION.clientId, Buffer.from(clientId, 'hex')],
-      ...request.options,
-      ...(asks && hostName !== undefined ? [[OPTION.hostName, Buffer.from(hostName)] as const] : []),
-      ...(asks
-        ? ([
-            [OPTION.largestMessage, size],
-            [OPTION.parameters, WANTED],
-          ] as const)
-        : []),
-    ]),
-  });
-}
-
-function newXid(): number {
-  return parseInt(randomId().slice(0, 8), 16);
 }
 
 function silence({ timeoutMs }: Talk, who: string): TsnetError {

@@ -3,8 +3,9 @@
  *
  *     op htype hlen hops | xid | secs flags | ciaddr | yiaddr | siaddr | giaddr | chaddr 16 | sname 64 | file 128 | cookie | options
  *
- * Of our own: the packages of the registry are servers and clients in one piece, unkept since 2022 or older, and none of them
- * says what it does with a message that lies about its lengths. This one either reads a message or throws TsnetError INVALID.
+ * Of our own: those of the npm registry are parts of servers and clients with sockets of their own, and the codec of `dhcp`
+ * (0.2.20) ends a cut-off option with a RangeError of Buffer and reads one whose length lies as if it were whole. This one either
+ * reads a message or throws TsnetError INVALID.
  */
 import { TsnetError } from '../model/error.ts';
 import { formatMac, macBytes } from '../model/mac.ts';

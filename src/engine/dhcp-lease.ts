@@ -1,8 +1,9 @@
 /**
  * One lease of a DHCP server: taken if nobody on the LAN has its address, given back.
  */
-import { acquire, decline, discover, release, type Talk, type Wish } from '../dhcp/conversation.ts';
+import { acquire, decline, discover, release, type Wish } from '../dhcp/conversation.ts';
 import { grantIn, subnetOf, type Grant } from '../dhcp/grant.ts';
+import type { Talk } from '../dhcp/question.ts';
 import { withoutLength } from '../model/address.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Endpoint, Network } from '../model/records.ts';

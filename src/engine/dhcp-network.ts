@@ -4,8 +4,8 @@
  * They have no subnet of their own. The server says with each address which subnet it is in and where its router is; a --subnet
  * is what the administrator expects, and an address outside it is refused.
  */
-import type { Talk } from '../dhcp/conversation.ts';
 import { dhcpClient, type DhcpClient } from '../dhcp/identity.ts';
+import type { Talk } from '../dhcp/question.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Network } from '../model/records.ts';
 import type { Driver } from '../plan/driver.ts';
@@ -82,7 +82,7 @@ export async function withTalk<T>(
   const timeoutMs = Number(network.ipamOptions['timeout'] ?? DEFAULT_TIMEOUT_S) * 1000;
   const segment = await context.kernel.openDhcpSegment(link, client.mac);
   try {
-    return await work({ segment, client, now: context.now, timeoutMs });
+    return await work({ segment, client, now: context.now, ticks: () => performance.now(), timeoutMs });
   } finally {
     segment.close();
   }

@@ -10,9 +10,10 @@
  * Where no server answers, the container keeps its address: a LAN whose server is down goes on working. It may be given to
  * somebody else once that is back, so `diff` shows it from its expiry on.
  */
-import { extend, release, type Talk } from '../dhcp/conversation.ts';
+import { extend, release } from '../dhcp/conversation.ts';
 import type { Grant } from '../dhcp/grant.ts';
 import { hostNameOf } from '../dhcp/identity.ts';
+import type { Talk } from '../dhcp/question.ts';
 import { withoutLength } from '../model/address.ts';
 import { TsnetError } from '../model/error.ts';
 import type { LedgerView } from '../model/ledger.ts';
@@ -95,14 +96,13 @@ export async function renewLease(context: EngineContext, endpointId: string): Pr
 
 /** Writes the new lease down, and moves the container where it names another address, subnet or router. */
 async function adopt(context: EngineContext, held: LeasedEndpoint, talk: Talk, grant: Grant): Promise<Renewal> {
+  let renewal: Renewal | undefined;
   try {
-    const renewal = await context.lock.shared(() => adoptLocked(context, held, grant));
-    if (renewal.kind === 'gone') release(talk, grant.address, grant.lease);
-    return renewal;
-  } catch (error) {
+    return (renewal = await context.lock.shared(() => adoptLocked(context, held, grant)));
+  } finally {
+    // Where the daemon and a repair renew at once, the other may have written it down.
     const isHeld = context.ledger.read((view) => view.lease(held.network.id, grant.address)?.kind === 'endpoint');
-    if (!isHeld) release(talk, grant.address, grant.lease);
-    throw error;
+    if (!isHeld && (renewal === undefined || renewal.kind === 'gone')) release(talk, grant.address, grant.lease);
   }
 }
 
@@ -129,11 +129,14 @@ async function adoptLocked(
   if (change.isSame) return { kind: 'renewed', lease };
   // First the old address goes: cut off in between, `diff` misses it and the lease is asked for again.
   await kernel.remove(change.gone, change.namespaces);
-  ledger.change((view) => {
+  const isThere = ledger.change((view) => {
+    if (leasedEndpoint(view, id)?.address !== from) return false;
     view.releaseAddress(network.id, from);
     view.holdAddress(network.id, to, { kind: 'endpoint', endpointId: id }, 'static');
     view.putEndpoint(change.next);
+    return true;
   });
+  if (!isThere) return { kind: 'gone' };
   // All of it: with its last address a link loses routes that both plans have.
   await kernel.ensure(change.plan, change.namespaces);
   return to === from ? { kind: 'renewed', lease } : { kind: 'moved', from, to, lease };

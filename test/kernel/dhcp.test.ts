@@ -169,6 +169,17 @@ describe('a macvlan network with DHCP', () => {
     expect(await hasNothing(box)).toBe(true);
   });
 
+  it('gives an address back when what comes after it fails', async () => {
+    const { leases, log } = await serve();
+    await create();
+    const { status, stderr } = await host.tsnet(['connect', '-p', '80', 'lan', box.path]);
+    expect(status).toBe(1);
+    expect(stderr).toContain('the container has an address of its own on the LAN');
+    expect(log()).toContain('DHCPACK');
+    await until(() => leases().length === 0);
+    expect(await hasNothing(box)).toBe(true);
+  });
+
   it('lets the host and its containers reach each other with host_access', async () => {
     await serve();
     await create('-o', 'host_access=true');
@@ -318,6 +329,8 @@ describe('the lease of a container', () => {
     expect(await box.must('ip', ['route', 'show', 'default'])).toContain('default via 192.168.22.1 dev eth0');
     expect(await reaches(box, '192.168.22.1')).toBe(true);
     expect(await host.mustTsnet(['diff'])).toBe('');
+    // The former address is free for others.
+    expect(JSON.parse(await host.mustTsnet(['info', '--format', 'json']))).toMatchObject({ endpoints: 2, leases: 2 });
   });
 
   it('is given up at once where the server refuses to renew it', async () => {

@@ -117,7 +117,7 @@ describe('when a Docker IPAM plugin', () => {
     expect({ status, stderr }).toEqual({
       status: 1,
       stderr:
-        'tsnet: create network lan: there is no IPAM driver "waever"; did you mean "weaver"? drivers: default, weaver\n',
+        'tsnet: create network lan: there is no IPAM driver "waever"; did you mean "weaver"? drivers: default, dhcp, weaver\n',
     });
   });
 

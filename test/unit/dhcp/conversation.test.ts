@@ -101,7 +101,7 @@ describe('acquire', () => {
     const one = stage(giving());
     const begin = one.now();
     await expect(acquire(one.talk, wish)).rejects.toThrow(
-      /DHCP server 192\.168\.22\.1 gives 192\.168\.22\.50 instead of 192\.168\.22\.70; reserve that there for MAC 0a:00/,
+      /DHCP server 192\.168\.22\.1 gives 192\.168\.22\.50 instead of 192\.168\.22\.70; reserve that there for MAC 0a:00:00:00:00:01 or client id ff:01:02:03:04,/,
     );
     expect(one.now() - begin).toBeLessThan(2_000);
     expect(types(one.sent)).toEqual(['discover']);

@@ -1,5 +1,5 @@
 /** A segment with servers on it that answer as a test says, and a clock that moves when somebody waits. */
-import type { Talk } from '../../../src/dhcp/conversation.ts';
+import type { Talk } from '../../../src/dhcp/question.ts';
 import { ipv4Bytes } from '../../../src/dhcp/ipv4.ts';
 import { decodeMessage, encodeMessage, OPTION, type DhcpMessage } from '../../../src/dhcp/message.ts';
 import type { Envelope, Heard } from '../../../src/dhcp/segment.ts';
@@ -58,6 +58,7 @@ export function stage(answer: Answer): { readonly talk: Talk; readonly sent: Sen
     talk: {
       client: CLIENT,
       now,
+      ticks: now,
       timeoutMs: 12_000,
       segment: {
         send: (bytes, envelope) => {
