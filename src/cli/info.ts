@@ -18,6 +18,7 @@ function infoText(info: Info): string {
   const sysctls = info.changedSysctls.map(({ key, before, now }) => `${key} ${before} → ${now}`);
   const rows: readonly (readonly [heading: string, values: readonly (string | number)[]])[] = [
     ['Version', [info.version]],
+    ['Daemon', [info.daemon === undefined ? 'none' : `pid ${info.daemon.pid}, since ${info.daemon.startedAt}`]],
     ['Networks', [info.networks]],
     ['Sandboxes', [info.sandboxes]],
     ['Endpoints', [info.endpoints]],

@@ -1,5 +1,5 @@
 /** What of the daemon a reload exchanges: configuration, kernel and engine; and the followers, which stay. */
-import type { Engine } from '../engine/engine.ts';
+import type { DaemonInfo, Engine } from '../engine/engine.ts';
 import { makeEngine } from '../engine/make-engine.ts';
 import type { Config } from '../model/config.ts';
 import { openLedger } from '../store/ledger.ts';
@@ -41,6 +41,7 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
   const ledger = openLedger({ dataRoot: first.dataRoot, execRoot: first.execRoot });
   const metrics = openMetrics(ledger);
   const events = openEvents({ ledger, now: () => Date.now(), log });
+  const self = { pid: process.pid, startedAt: new Date().toISOString() };
   const followers: Follower[] = [events];
   const follow = async (only?: ReadonlySet<string>): Promise<void> => {
     await Promise.all(followers.map((follower) => follower.sync(only)));
@@ -50,7 +51,7 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
     const engine = makeEngine({ ledger, config, openContext: () => Promise.resolve(context) });
     return {
       config,
-      engine: metrics.timed(followingEngine(keepingFiles(engine, config.execRoot), follow)),
+      engine: introduced(metrics.timed(followingEngine(keepingFiles(engine, config.execRoot), follow)), self),
       close: () => context.kernel.close(),
     };
   };
@@ -85,4 +86,9 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
       await ledger.close();
     },
   };
+}
+
+/** The same engine, whose `info` says who answers. */
+function introduced(engine: Engine, daemon: DaemonInfo): Engine {
+  return { ...engine, info: async () => ({ ...(await engine.info()), daemon }) };
 }

@@ -172,6 +172,14 @@ export interface Info {
   /** Kernel parameters of the host that tsnet changed, with the value they had. */
   readonly changedSysctls: readonly { readonly key: string; readonly before: string; readonly now: string }[];
   readonly warnings: readonly string[];
+  /** Who answered, where it is a daemon. */
+  readonly daemon?: DaemonInfo;
+}
+
+export interface DaemonInfo {
+  readonly pid: number;
+  /** RFC 3339. */
+  readonly startedAt: string;
 }
 
 export interface Engine {
