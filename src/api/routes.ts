@@ -123,6 +123,9 @@ export const ROUTES: { readonly [M in EngineMethod]: Route<M> } = {
   info: { verb: 'GET', path: '/info', summary: 'The state of tsnet on this host', fields: () => ({}), args: () => [] },
 };
 
+/** Stands for an empty field in a path, where nothing between two slashes would be another path. No name has it. */
+export const EMPTY_FIELD = '\u0000';
+
 /** The fields that a path names. */
 export function pathFields(path: string): string[] {
   return [...path.matchAll(/:(\w+)/g)].map(([, name]) => name ?? '');

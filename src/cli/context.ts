@@ -9,6 +9,8 @@ export interface CliContext {
   readonly write: (text: string) => void;
   /** Writes one line to standard error. */
   readonly writeError: (line: string) => void;
+  /** For verbs that go on: has `stop` called when nobody reads what they write any more. */
+  readonly onUnread: (stop: () => void) => void;
   /** Asks a person one question on standard error; the line typed, undefined at the end of input. */
   readonly ask: (question: string) => Promise<string | undefined>;
   /** The global options, for verbs that look at the configuration themselves. */

@@ -18,6 +18,7 @@ function infoText(info: Info): string {
   const sysctls = info.changedSysctls.map(({ key, before, now }) => `${key} ${before} → ${now}`);
   const rows: readonly (readonly [heading: string, values: readonly (string | number)[]])[] = [
     ['Version', [info.version]],
+    ...daemonRows(info.daemon),
     ['Networks', [info.networks]],
     ['Sandboxes', [info.sandboxes]],
     ['Endpoints', [info.endpoints]],
@@ -30,7 +31,6 @@ function infoText(info: Info): string {
     ['Drivers', drivers],
     ['Address pools', pools],
     ['Changed sysctls', sysctls.length > 0 ? sysctls : ['none']],
-    ...daemonRows(info.daemon),
     ['Warnings', info.warnings.length > 0 ? info.warnings : ['none']],
   ];
   return alignTabs(
@@ -41,7 +41,7 @@ function infoText(info: Info): string {
 }
 
 function daemonRows(daemon: Info['daemon']): (readonly [heading: string, values: readonly (string | number)[]])[] {
-  if (daemon === undefined) return [['Daemon', ['none answers']]];
+  if (daemon === undefined) return [['Daemon', ['none']]];
   const { pid, startedAt, repaired, heldPorts, namesServed, flapping, takenPorts } = daemon;
   const taken = takenPorts.map(
     ({ protocol, address, port, holder, reason }) =>

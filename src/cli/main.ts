@@ -19,8 +19,13 @@ async function ask(question: string): Promise<string | undefined> {
 /** A stream has output that the other end was not ready to take. */
 let isWriting = false;
 
+/** Called when nobody reads standard output any more. */
+let whenUnread: (() => void) | undefined;
+
 function write(descriptor: 1 | 2, text: string): void {
-  if (!writeOut(descriptor, text)) isWriting = true;
+  const outcome = writeOut(descriptor, text);
+  if (outcome === 'writing') isWriting = true;
+  else if (outcome === 'nobody reads' && descriptor === 1) whenUnread?.();
 }
 
 void runCli(process.argv.slice(2), {
@@ -30,6 +35,9 @@ void runCli(process.argv.slice(2), {
   },
   writeError: (text) => {
     write(2, text);
+  },
+  onUnread: (stop) => {
+    whenUnread = stop;
   },
   ask,
   openEngine,

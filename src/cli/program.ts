@@ -16,6 +16,8 @@ export interface CliHost {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly write: (text: string) => void;
   readonly writeError: (text: string) => void;
+  /** Has `stop` called when nobody reads what is written any more. */
+  readonly onUnread?: (stop: () => void) => void;
   readonly ask: (question: string) => Promise<string | undefined>;
   /** `insist`: the daemon was named, so nobody else will do. */
   readonly openEngine: (config: Config, how: { readonly insist: boolean }) => Promise<Engine>;
@@ -61,6 +63,7 @@ class Run {
       writeError: (line) => {
         host.writeError(`${line}\n`);
       },
+      onUnread: (stop) => host.onUnread?.(stop),
       ask: host.ask,
       configRequest: () => this.#configRequest(),
       config: () => (this.#config ??= this.#readConfig()),

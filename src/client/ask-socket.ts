@@ -1,5 +1,5 @@
 /** HTTP over a unix socket: one request, one JSON answer. */
-import { request } from 'node:http';
+import { request, type IncomingMessage } from 'node:http';
 import { errorOf, type ErrorBody } from '../api/error-body.ts';
 import type { Verb } from '../api/routes.ts';
 import { TsnetError } from '../model/error.ts';
@@ -15,17 +15,33 @@ export interface Question {
 export async function askSocket(socket: string, { verb, path, body }: Question): Promise<unknown> {
   const { status, text } = await exchange(socket, { verb, path, body });
   if (status < 400) return text === '' ? undefined : (JSON.parse(text) as unknown);
-  throw errorOf(toldError(status, text));
+  throw toldError(status, text);
 }
 
-function toldError(status: number, text: string): ErrorBody {
+/** The error in an answer. */
+export function toldError(status: number, text: string): Error {
   try {
     const told: unknown = JSON.parse(text);
-    if (typeof told === 'object' && told !== null && 'message' in told) return told as ErrorBody;
+    if (typeof told === 'object' && told !== null && 'message' in told) {
+      const body = told as ErrorBody;
+      // Docker's paths tell no code; what they refuse is not a bug.
+      return errorOf(body.code === undefined && status < 500 ? { ...body, code: 'INVALID' } : body);
+    }
   } catch {
     // Not a daemon of ours.
   }
-  return { code: 'RUNTIME', message: `ask the daemon: it answered ${status} ${text.slice(0, 200)}` };
+  return new TsnetError('RUNTIME', `ask the daemon: it answered ${status} ${text.slice(0, 200)}`);
+}
+
+export function daemonGone(socket: string, cause: Error): TsnetError {
+  const why = `${cause.message}; what it was doing it finishes or undoes`;
+  return new TsnetError('RUNTIME', `ask the daemon at ${socket}: ${why}`, { cause });
+}
+
+export async function answerText(answer: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of answer as AsyncIterable<Buffer>) parts.push(part);
+  return Buffer.concat(parts).toString('utf8');
 }
 
 function exchange(
@@ -37,23 +53,12 @@ function exchange(
     body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) };
   return new Promise((resolve, reject) => {
     const gone = (cause: Error): void => {
-      reject(
-        new TsnetError(
-          'RUNTIME',
-          `ask the daemon at ${socketPath}: ${cause.message}; what it was doing it finishes or undoes`,
-          {
-            cause,
-          },
-        ),
-      );
+      reject(daemonGone(socketPath, cause));
     };
     const asking = request({ socketPath, method: verb, path, headers: { host: 'tsnet', ...headers } }, (answer) => {
-      const parts: Buffer[] = [];
-      answer.on('data', (part: Buffer) => parts.push(part));
-      answer.on('error', gone);
-      answer.on('end', () => {
-        resolve({ status: answer.statusCode ?? 500, text: Buffer.concat(parts).toString('utf8') });
-      });
+      answerText(answer).then((told) => {
+        resolve({ status: answer.statusCode ?? 500, text: told });
+      }, gone);
     });
     asking.on('error', gone);
     asking.end(text);

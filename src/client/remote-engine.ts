@@ -1,5 +1,13 @@
 /** The engine of a daemon: the same interface, asked over its socket. It loads no netlink, no LMDB and no libc. */
-import { API_PREFIX, pathFields, ROUTES, type EngineMethod, type Fields, type Route } from '../api/routes.ts';
+import {
+  API_PREFIX,
+  EMPTY_FIELD,
+  pathFields,
+  ROUTES,
+  type EngineMethod,
+  type Fields,
+  type Route,
+} from '../api/routes.ts';
 import type { Engine } from '../engine/engine.ts';
 import { askSocket, type Question } from './ask-socket.ts';
 
@@ -17,7 +25,9 @@ function questionOf({ verb, path, fields: fieldsOf }: Route, args: readonly unkn
   const rest = Object.fromEntries(
     Object.entries(fields).filter(([name, value]) => value !== undefined && !inPath.includes(name)),
   );
-  const target = API_PREFIX + path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(fields[name] as string));
+  const target =
+    API_PREFIX +
+    path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent((fields[name] as string) || EMPTY_FIELD));
   if (verb === 'POST') return { verb, path: target, body: rest };
   const query = new URLSearchParams(rest as Record<string, string>).toString();
   return { verb, path: query === '' ? target : `${target}?${query}` };

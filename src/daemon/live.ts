@@ -27,7 +27,7 @@ export interface Live {
 /** Not every change by another process is an event of the kernel. */
 const LOOK_AGAIN_MS = 5000;
 /** Events come in swarms, and our own changes cause some too. */
-const DEBOUNCE_MS = 50;
+const DEBOUNCE_MS = 250;
 /** Keys that name what is open, or who is there from the start. */
 const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts', 'selfHeal'] as const;
 

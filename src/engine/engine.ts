@@ -221,6 +221,7 @@ export interface Info {
   /** Kernel parameters of the host that tsnet changed, with the value they had. */
   readonly changedSysctls: readonly { readonly key: string; readonly before: string; readonly now: string }[];
   readonly warnings: readonly string[];
+  /** Who answered, where it is a daemon. */
   readonly daemon?: DaemonInfo;
 }
 

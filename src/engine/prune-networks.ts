@@ -1,5 +1,6 @@
 /** `tsnet prune`: removes the networks that somebody created and nobody uses. */
 import { TsnetError } from '../model/error.ts';
+import { momentMs } from '../model/moment.ts';
 import type { Network } from '../model/records.ts';
 import type { EngineContext } from './context.ts';
 import type { NetworkFilters, PruneRequest } from './engine.ts';
@@ -8,17 +9,9 @@ import { hasLabel } from './list-networks.ts';
 import { removeNetwork } from './remove-network.ts';
 import { reason } from './undo.ts';
 
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-
-/** `until` as Unix milliseconds: a Go duration before now ("10m", "1h30m"), Unix seconds, or RFC 3339 and its shorter forms. */
-export function untilMs(text: string, nowMs: number): number {
-  const parts = [...text.matchAll(/([0-9.]+)(ms|s|m|h)/g)];
-  if (parts.length > 0 && parts.map(([whole]) => whole).join('') === text) {
-    return nowMs - parts.reduce((sum, [, amount, unit]) => sum + Number(amount) * (UNITS[unit ?? ''] ?? 0), 0);
-  }
-  if (/^[0-9]+(\.[0-9]+)?$/.test(text)) return Number(text) * 1000;
-  const date = Date.parse(/^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text);
-  if (Number.isFinite(date)) return date;
+function untilMs(text: string, nowMs: number): number {
+  const moment = momentMs(text, nowMs);
+  if (moment !== undefined) return moment;
   throw new TsnetError(
     'INVALID',
     `filter until=${text}: expected a duration ("10m", "1h30m"), Unix seconds or an RFC 3339 time`,

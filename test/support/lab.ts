@@ -111,15 +111,21 @@ export type FirewallBackend = (typeof FIREWALL_BACKENDS)[number];
 
 /**
  * A namespace that plays a host with tsnet on it. FIREWALL_BACKEND=nftables in the environment of the tests: it uses this
- * backend unless a test writes a daemon.json of its own.
+ * backend unless a test writes a daemon.json of its own. TSNET_MODE=daemon: a daemon is started with the first command, and
+ * commands go through it.
  */
 export class Host extends Namespace {
   readonly dir: string;
   readonly env: Readonly<Record<string, string>>;
+  /** Where its daemon listens, once there is one. */
+  readonly socket: string;
+  #daemon: { readonly process: ChildProcess; readonly log: () => string } | undefined;
+  #starting: Promise<ChildProcess> | undefined;
 
   constructor(name: string) {
     super(name);
     this.dir = mkdtempSync(path.join(tmpdir(), 'tsnet-host-'));
+    this.socket = path.join(this.dir, 'run', 'tsnet.sock');
     this.env = {
       TSNET_DATA_ROOT: path.join(this.dir, 'lib'),
       TSNET_EXEC_ROOT: path.join(this.dir, 'run'),
@@ -136,13 +142,53 @@ export class Host extends Namespace {
   }
 
   /** Runs the built tsnet on this host. */
-  tsnet(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  async tsnet(args: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+    await this.#inMode();
     return this.run(process.execPath, [TSNET, ...args], { ...options, env: { ...this.env, ...options.env } });
   }
 
   /** Runs tsnet, which must succeed; its output, trimmed. */
-  mustTsnet(args: readonly string[], options: RunOptions = {}): Promise<string> {
+  async mustTsnet(args: readonly string[], options: RunOptions = {}): Promise<string> {
+    await this.#inMode();
     return this.must(process.execPath, [TSNET, ...args], { ...options, env: { ...this.env, ...options.env } });
+  }
+
+  async #inMode(): Promise<void> {
+    if (process.env['TSNET_MODE'] === 'daemon') await (this.#starting ??= this.startDaemon());
+  }
+
+  /** Starts a daemon and waits until it answers. It goes with the host. */
+  async startDaemon(args: readonly string[] = []): Promise<ChildProcess> {
+    let log = '';
+    const daemon = this.start(process.execPath, [TSNET, 'daemon', '--log-format', 'text', ...args], { env: this.env });
+    daemon.stderr?.on('data', (part: Buffer) => {
+      log += part.toString();
+    });
+    this.#daemon = { process: daemon, log: () => log };
+    await until(() => {
+      if (daemon.exitCode !== null) throw new Error(`the daemon ended: ${log}`);
+      return log.includes(' ready ');
+    }, 20_000);
+    return daemon;
+  }
+
+  /** What the daemon that was started last has written. */
+  daemonLog(): string {
+    return this.#daemon?.log() ?? '';
+  }
+
+  /** Tells the daemon to stop and waits until it has; its exit status. */
+  async stopDaemon(): Promise<number | null> {
+    const daemon = this.#daemon?.process;
+    this.#daemon = undefined;
+    this.#starting = undefined;
+    if (daemon === undefined) return null;
+    if (daemon.exitCode === null) {
+      const ended = new Promise((resolve) => daemon.once('exit', resolve));
+      daemon.kill('SIGTERM');
+      await ended;
+    }
+    return daemon.exitCode;
   }
 
   override close(): void {

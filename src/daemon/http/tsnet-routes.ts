@@ -1,7 +1,15 @@
 /** Every use case of the engine under /tsnet/v1, by the table that the thin client asks by. */
 import type { FastifyInstance } from 'fastify';
 import Type from 'typebox';
-import { API_PREFIX, pathFields, ROUTES, type EngineMethod, type Fields, type Route } from '../../api/routes.ts';
+import {
+  API_PREFIX,
+  EMPTY_FIELD,
+  pathFields,
+  ROUTES,
+  type EngineMethod,
+  type Fields,
+  type Route,
+} from '../../api/routes.ts';
 import type { Engine } from '../../engine/engine.ts';
 import { TsnetError } from '../../model/error.ts';
 import { SCHEMAS } from './schemas.ts';
@@ -22,7 +30,7 @@ function addRoute(app: FastifyInstance, engine: () => Engine, method: EngineMeth
       const fields: Fields = {
         ...(request.query as Fields),
         ...(request.body as Fields | null),
-        ...(request.params as Fields),
+        ...inPath(request.params as Fields),
       };
       const use = engine() as unknown as Record<EngineMethod, (...given: readonly unknown[]) => Promise<unknown>>;
       const answer = await use[method](...argumentsOf(route, fields));
@@ -30,6 +38,10 @@ function addRoute(app: FastifyInstance, engine: () => Engine, method: EngineMeth
       return answer;
     },
   });
+}
+
+function inPath(params: Fields): Fields {
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, value === EMPTY_FIELD ? '' : value]));
 }
 
 function argumentsOf(route: Route, fields: Fields): readonly unknown[] {
