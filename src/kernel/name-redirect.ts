@@ -8,11 +8,12 @@
 import { TsnetError } from '../model/error.ts';
 import { NAME_SERVICE_ADDRESS } from '../model/resolv-conf.ts';
 import { inNetns } from './netns.ts';
-import { runNftOnce } from './nft-library.ts';
+import { withNft } from './nft-library.ts';
 import { hasProgram, runProgram, type ProgramOutcome } from './run-program.ts';
 
 const TABLE = 'tsnet-dns';
 const CHAIN = 'TSNET-DNS';
+const HOOK = 'type nat hook output priority -101; policy accept;';
 const TIMEOUT_MS = 20_000;
 
 export type NameRedirect = (netnsFile: number, port: number) => Promise<void>;
@@ -20,16 +21,32 @@ export type NameRedirect = (netnsFile: number, port: number) => Promise<void>;
 /** One transaction, whatever is there. One before the usual priority: a sandbox's own catch-all does not get the packet first. */
 function nftText(port: number): string {
   const chain = `ip ${TABLE} output`;
-  const rule = (protocol: 'udp' | 'tcp'): string =>
-    `add rule ${chain} ip daddr ${NAME_SERVICE_ADDRESS} ${protocol} dport 53 dnat to ${NAME_SERVICE_ADDRESS}:${port}`;
   return [
     `add table ip ${TABLE}`,
-    `add chain ${chain} { type nat hook output priority -101; policy accept; }`,
+    `add chain ${chain} { ${HOOK} }`,
     `flush chain ${chain}`,
-    rule('udp'),
-    rule('tcp'),
+    ...nftRules(port).map((rule) => `add rule ${chain} ${rule}`),
     '',
   ].join('\n');
+}
+
+function nftRules(port: number): string[] {
+  return (['udp', 'tcp'] as const).map(
+    (protocol) => `ip daddr ${NAME_SERVICE_ADDRESS} ${protocol} dport 53 dnat to ${NAME_SERVICE_ADDRESS}:${port}`,
+  );
+}
+
+/** In process, in this thread's namespace. Answers the reason where that did not go. */
+function redirectByNft(port: number): string | undefined {
+  return withNft((run) => {
+    // Reading is cheap; a rule that goes lets the kernel wait for all who may still look at it.
+    const found = run(`list table ip ${TABLE}`);
+    const lines = 'printed' in found ? found.printed.split('\n').map((line) => line.trim()) : [];
+    const body = lines.slice(2).filter((line) => line !== '' && line !== '}');
+    if (body.join('\n') === [HOOK, ...nftRules(port)].join('\n')) return undefined;
+    const changed = run(nftText(port));
+    return 'refused' in changed ? changed.refused : undefined;
+  });
 }
 
 const JUMP = `-A OUTPUT -d ${NAME_SERVICE_ADDRESS}/32 -j ${CHAIN}`;
@@ -67,7 +84,7 @@ export async function redirectByIptables(netnsFile: number, port: number): Promi
 
 /** By whatever this host has; nftables in process costs no program. Rejects with TsnetError FIREWALL. */
 export const redirectNames: NameRedirect = async (netnsFile, port) => {
-  const reason = inNetns(netnsFile, () => runNftOnce(nftText(port)));
+  const reason = inNetns(netnsFile, () => redirectByNft(port));
   if (reason === undefined) return;
   if (!hasProgram('iptables-restore')) {
     throw new TsnetError(

@@ -30,16 +30,22 @@ interface Library {
   readonly free: (context: unknown) => void;
 }
 
+export type NftOutcome = { readonly printed: string } | { readonly refused: string };
+
 /**
- * Runs commands as one transaction in the namespace of the calling thread, and keeps nothing open. The reason if that did not
- * go: nft's complaint, or that there is no library.
+ * Short commands in the namespace of the calling thread, each one transaction; nothing stays open. Answers what was printed, or
+ * why it did not go: nft's complaint, or that there is no library.
  */
-export function runNftOnce(commands: string): string | undefined {
+export function withNft<T>(act: (run: (commands: string) => NftOutcome) => T): T {
   const library = hasSelectable() ? loadLibrary() : undefined;
   const context = library?.newContext() ?? null;
-  if (library === undefined || context === null) return 'libnftables is not there';
+  if (library === undefined || context === null) return act(() => ({ refused: 'libnftables is not there' }));
   try {
-    return library.run(context, commands) === 0 ? undefined : complaintOf(library.errors(context));
+    return act((commands) => {
+      const status = library.run(context, commands);
+      const [printed, errors] = [library.output(context), library.errors(context)];
+      return status === 0 ? { printed } : { refused: complaintOf(errors) };
+    });
   } finally {
     library.free(context);
   }

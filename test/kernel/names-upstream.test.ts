@@ -177,6 +177,14 @@ describe('a sandbox of tsnet run', () => {
     expect(upstream.questions.at(-1)?.from).toBe('172.18.0.1');
   });
 
+  it('is served along with those that share its network', async () => {
+    await start('--network', 'web');
+    const other = await stage.container('other', 'web');
+    const sharing = ['run', '--network', 'container:box', '--', 'getent', 'ahostsv4', other.shown];
+    expect((await stage.tsnet(...sharing)).stdout).toMatch(/^172\.18\./);
+    expect(stage.names.serving()).toBe(2);
+  });
+
   it('has its resolv.conf kept up to date in place, until somebody inside edits it', async () => {
     stage.nameservers('198.51.100.1');
     await start('--network', 'web', '--dns-search', 'shop.test');

@@ -62,6 +62,7 @@ export function openNameService(options: NameServiceOptions): NameService {
   /** What each resolv.conf is to be, as far as it was seen to. */
   const resolvConfs = new Map<string, string>();
   let isClosed = false;
+  const isOpen = (): boolean => !isClosed;
 
   const answer = openAnswerer({
     ledger,
@@ -162,7 +163,7 @@ export function openNameService(options: NameServiceOptions): NameService {
           ...complaints.keys(),
         ]);
       for (const id of ids) {
-        if (isClosed) return;
+        if (!isOpen()) return;
         await syncOne(id);
         // Questions come first, however many sandboxes there are.
         await new Promise((resolve) => setImmediate(resolve));

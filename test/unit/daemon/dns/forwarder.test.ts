@@ -106,6 +106,16 @@ describe('an answer', () => {
     expect(await addressFrom(open(), [...other, ...second])).toBe('192.0.2.2');
   });
 
+  it('is asked for as it was asked, but for its id and the UDP size that we take', async () => {
+    const servers = await nameservers(knows('192.0.2.1'));
+    const asked = query('www.test', { type: 'HINFO', udpBytes: 4000 });
+    await open().forward(asked, upstreams(servers));
+    const expected = Buffer.from(asked.bytes);
+    expected.writeUInt16BE(1232, (asked.edns?.at ?? 0) + 2);
+    const sent = servers[0]?.questions[0]?.bytes ?? Buffer.alloc(0);
+    expect(sent.subarray(2)).toEqual(expected.subarray(2));
+  });
+
   it('is asked for with a new id each time', async () => {
     const servers = await nameservers(knows('192.0.2.1', 0));
     const forwarder = open();

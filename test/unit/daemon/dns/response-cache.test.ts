@@ -48,12 +48,18 @@ describe('the cache', () => {
     expect(cache.get('key')).toBeUndefined();
   });
 
-  it('takes the SOA’s own TTL where it is shorter than its minimum', () => {
-    const { clock, cache } = clocked();
-    cache.put('key', answer([], [{ ...soa('test', 600), ttl: 5 } as Answer], 3), end);
-    clock.ms += 5000;
-    expect(cache.get('key')).toBeUndefined();
-  });
+  it.each([{ ...soa('test', 600), ttl: 5 } as Answer, { ...soa('test', 5), ttl: 600 } as Answer])(
+    'takes the SOA’s TTL or its minimum, whichever is shorter',
+    (record) => {
+      const { clock, cache } = clocked();
+      cache.put('key', answer([], [record], 3), end);
+      clock.ms += 4999;
+      expect(cache.get('key')).toBeDefined();
+      clock.ms -= 4999;
+      clock.ms += 5000;
+      expect(cache.get('key')).toBeUndefined();
+    },
+  );
 
   it('stays within its bytes; what was used last stays', () => {
     const { cache } = clocked(10_000);
