@@ -34,6 +34,12 @@ packages: ## Installs the Debian packages that tsnet itself needs
 test-packages:
 	$(call install,$(TEST_PACKAGES))
 
+# A second docker CLI for the tests of the API, newer than this release's.
+.tools/docker: test/support/fetch-docker-cli.sh
+	@echo "fetching the docker CLI of Debian 13"
+	@test/support/fetch-docker-cli.sh $@
+	@touch $@
+
 node_modules/.installed: package.json package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -52,7 +58,7 @@ demo: packages build ## Shows the main job, narrated, in throw-away namespaces
 	@$(ISOLATED) node test/support/demo.js
 
 .PHONY: test
-test: test-packages node_modules/.installed ## Proves everything: format, lint, types, dead code, unit, build, kernel
+test: test-packages .tools/docker node_modules/.installed ## Proves everything: format, lint, types, dead code, unit, build, kernel
 	node test/support/run-all.js
 
 .PHONY: check
@@ -68,7 +74,7 @@ format: node_modules/.installed ## Formats the source
 	prettier --write --log-level warn .
 
 .PHONY: kernel-test
-kernel-test: test-packages build ## The tests in real namespaces (FILES="test/kernel/x.test.ts" for some)
+kernel-test: test-packages .tools/docker build ## The tests in real namespaces (FILES="test/kernel/x.test.ts" for some; TSNET_MODE=daemon through a daemon)
 	$(ISOLATED) vitest run --project kernel $(FILES)
 
 .PHONY: bench
@@ -82,4 +88,4 @@ bench-deps: packages ## Installs what the benchmark compares tsnet with
 
 .PHONY: clean
 clean: ## Removes what was built and installed
-	rm -rf dist node_modules coverage
+	rm -rf dist node_modules coverage .tools

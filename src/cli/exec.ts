@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { SandboxView as SandboxRecord } from '../engine/engine.ts';
 import { startForeground } from '../launch/foreground.ts';
 import { LaunchError } from '../launch/launch-error.ts';
+import { requirePrivilege } from '../launch/privilege.ts';
 import { removeSandboxFiles, writeSandboxFiles } from '../launch/sandbox-files.ts';
 import type { SandboxView } from '../launch/sandbox-view.ts';
 import { TsnetError } from '../model/error.ts';
@@ -32,6 +33,7 @@ export const define: DefineVerb = (command, context) => {
 };
 
 async function exec(context: CliContext, container: string, command: readonly string[]): Promise<void> {
+  requirePrivilege('exec');
   const config = await context.config();
   const found = await (await context.engine()).inspectSandbox(container);
   const { sandbox } = found;

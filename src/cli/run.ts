@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { Engine, SandboxView } from '../engine/engine.ts';
 import { launchError, LaunchError } from '../launch/launch-error.ts';
 import { logPath, sandboxFolder } from '../launch/sandbox-files.ts';
+import { requirePrivilege } from '../launch/privilege.ts';
 import type { SandboxPlace } from '../launch/sandbox-view.ts';
 import type { Config } from '../model/config.ts';
 import { TsnetError } from '../model/error.ts';
@@ -69,6 +70,7 @@ async function run(context: CliContext, command: readonly string[], options: Run
   // Found out here, it costs nothing to undo.
   if (command[0] === '') throw launchError('', 'ENOENT');
   refuseForeignFiles(attach, options);
+  requirePrivilege('run');
   const config = await context.config();
   const engine = await context.engine();
   const created = await engine.createSandbox({

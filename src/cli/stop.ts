@@ -1,6 +1,7 @@
 /** `tsnet stop`: ends sandboxes of our own. */
 import { InvalidArgumentError } from 'commander';
 import type { Engine } from '../engine/engine.ts';
+import { requirePrivilege } from '../launch/privilege.ts';
 import { processFacts } from '../launch/process-table.ts';
 import { signalSandbox, waitUntil } from '../launch/sandbox-processes.ts';
 import { TsnetError } from '../model/error.ts';
@@ -20,6 +21,7 @@ export const define: DefineVerb = (command, context) => {
     .argument('<container...>', 'names or ids')
     .option('-t, --timeout <seconds>', 'seconds between SIGTERM and SIGKILL', seconds, 10)
     .action(async (containers: string[], { timeout }: { readonly timeout: number }) => {
+      requirePrivilege('stop');
       const engine = await context.engine();
       // All have the same time, not one after the other.
       await Promise.all(
