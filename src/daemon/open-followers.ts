@@ -57,6 +57,7 @@ export async function openFollowers(request: FollowersRequest): Promise<Follower
     now: context.now,
     onQuery: (result) => {
       metrics.onQuery(result);
+      if (result === 'cached') metrics.onCacheHit();
     },
   });
   const ports = openHeldPorts({ context, log, hold: holdPort });

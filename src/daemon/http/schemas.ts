@@ -1,6 +1,7 @@
 /** What each request of the engine may hold, as JSON Schema: what a route refuses, and what openapi.json says. */
 import Type from 'typebox';
 import type { EngineMethod } from '../../api/routes.ts';
+import type { AttachOptions, Engine } from '../../engine/engine.ts';
 
 const text = (description: string) => Type.String({ description });
 const flag = (description: string) => Type.Boolean({ description });
@@ -90,6 +91,13 @@ export const SCHEMAS = {
     name: optional(text('Name of the sandbox')),
     command: texts('Program and arguments, for the record'),
     attach: Type.Array(exactly({ network, ...attach }), { description: 'Networks, in order' }),
+    resolver: optional(
+      exactly({
+        dns: texts('Nameservers'),
+        dnsSearch: texts('Search domains; "." alone: none'),
+        dnsOpts: texts('Options of resolv.conf'),
+      }),
+    ),
   }),
   adoptProcess: exactly({ container, pid: Type.Integer({ minimum: 1, description: 'Process id on this host' }) }),
   removeSandbox: exactly({ container }),
@@ -102,3 +110,19 @@ export const SCHEMAS = {
   gc: exactly({ dryRun }),
   info: exactly({}),
 } satisfies Record<EngineMethod, Type.TObject>;
+
+type Request<M extends EngineMethod> = Parameters<Engine[M]>[0];
+
+/** Members of a request that its schema does not name; those of a request with any members do not count. */
+type Forgotten<M extends EngineMethod> =
+  Request<M> extends object | undefined
+    ? string extends keyof NonNullable<Request<M>>
+      ? never
+      : Exclude<keyof NonNullable<Request<M>>, keyof Type.Static<(typeof SCHEMAS)[M]>>
+    : never;
+
+type Nothing<T extends never> = T;
+
+// These do not compile when a use case was given a member that the socket would refuse.
+type _RequestsAreWhole = Nothing<{ [M in EngineMethod]: Forgotten<M> }[EngineMethod]>;
+type _AttachIsWhole = Nothing<Exclude<keyof AttachOptions, keyof typeof attach>>;
