@@ -90,6 +90,7 @@ export const SCHEMAS = {
     name: optional(text('Name of the sandbox')),
     command: texts('Program and arguments, for the record'),
     attach: Type.Array(exactly({ network, ...attach }), { description: 'Networks, in order' }),
+    creator: optional(Type.Integer({ minimum: 1, description: 'Process that starts the program and adopts it' })),
   }),
   adoptProcess: exactly({ container, pid: Type.Integer({ minimum: 1, description: 'Process id on this host' }) }),
   removeSandbox: exactly({ container }),
