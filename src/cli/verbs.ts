@@ -24,7 +24,7 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'unpublish', summary: 'Withdraw published ports', load: () => import('./unpublish.ts') },
   {
     name: 'update',
-    summary: 'Change a network, or a container on it, while it is in use',
+    summary: 'Change a network while it is in use',
     load: () => import('./update.ts'),
   },
   { name: 'ls', aliases: ['list'], summary: 'List networks', load: () => import('./ls.ts') },

@@ -16,7 +16,13 @@ export function remoteEngine(socket: string): Engine {
     method,
     (...args: unknown[]) => askSocket(socket, questionOf(route, args)),
   ]);
-  return { ...(Object.fromEntries(methods) as Pick<Engine, EngineMethod>), close: () => Promise.resolve() };
+  const engine = Object.fromEntries(methods) as Pick<Engine, EngineMethod>;
+  return {
+    ...engine,
+    // The daemon lives on when this process dies half-way.
+    createSandbox: (request) => engine.createSandbox({ ...request, creator: process.pid }),
+    close: () => Promise.resolve(),
+  };
 }
 
 function questionOf({ verb, path, fields: fieldsOf }: Route, args: readonly unknown[]): Question {

@@ -127,6 +127,11 @@ export interface CreateSandboxRequest {
    * "container:REFERENCE" (another container's namespace) stand alone, without options.
    */
   readonly attach: readonly (AttachOptions & { readonly network: string })[];
+  /**
+   * Process id of who starts the command, where that is not this process: until it tells `adoptProcess`, the sandbox lives and dies
+   * with it.
+   */
+  readonly creator?: number;
 }
 
 export interface SandboxView {

@@ -7,7 +7,7 @@ import type { Sandbox, SharedNetwork } from '../model/records.ts';
 import type { LedgerView } from '../model/ledger.ts';
 import { attach, type Attachment, type Birth } from './attach.ts';
 import { blockedWarnings } from './blocked.ts';
-import { settled, type EngineContext } from './context.ts';
+import { ABANDONED, settled, type EngineContext } from './context.ts';
 import type { CreateSandboxRequest, SandboxView } from './engine.ts';
 import { collectDead, withSpace } from './gc.ts';
 import { requireSandbox } from './lookup.ts';
@@ -50,6 +50,7 @@ export async function createSandbox(
   } else {
     await bearSandbox(context, draft, attachments);
   }
+  handOver(context, id, request.creator);
   const view = ledger.read((reading) => sandboxView(context, reading, requireSandbox(reading, id)));
   return {
     ...view,
@@ -61,6 +62,16 @@ export async function createSandbox(
       )),
     ],
   };
+}
+
+/** From here on it is the creator's to finish; one that is gone by now leaves it to the next change to remove. */
+function handOver({ kernel, ledger, self }: EngineContext, id: string, creator: number | undefined): void {
+  if (creator === undefined || creator === self.pid) return;
+  const owner = kernel.processIdentity(creator) ?? ABANDONED;
+  ledger.change((change) => {
+    const sandbox = change.sandbox(id);
+    if (sandbox?.state === 'creating') change.putSandbox({ ...sandbox, owner });
+  });
 }
 
 /**

@@ -98,6 +98,7 @@ export const SCHEMAS = {
         dnsOpts: texts('Options of resolv.conf'),
       }),
     ),
+    creator: optional(Type.Integer({ minimum: 1, description: 'Process that starts the program and adopts it' })),
   }),
   adoptProcess: exactly({ container, pid: Type.Integer({ minimum: 1, description: 'Process id on this host' }) }),
   removeSandbox: exactly({ container }),
