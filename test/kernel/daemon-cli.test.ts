@@ -159,7 +159,7 @@ function normaliser({ host, box, other }: Place): (text: string) => string {
       .replaceAll(host.dir, 'DIR')
       .replaceAll(box.name, 'BOX')
       .replaceAll(other.name, 'OTHER')
-      .replace(/^Daemon:.*\n/m, '')
+      .replace(/^(Daemon|Repaired by itself|Names served in|Held host ports):.*\n/gm, '')
       .replace(/\b(?:veth|tsn-)?[0-9a-f]{64}\b|\b(?:veth|tsn-)[0-9a-f]{11}\b|\b(?=\d*[a-f])[0-9a-f]{12}\b/g, (id) =>
         named(id.replace(/^(veth|tsn-)/, '')),
       )
