@@ -1,7 +1,10 @@
 /**
- * What `make test` runs: every stage in order, whatever the one before said, and one closing line over all.
+ * What `make test` runs: every stage, whatever the others said, and one closing line over all.
+ *
+ * Two things go on at a time, as many as the smallest machine has processors: the checks beside the unit tests, then the kernel
+ * tests in two halves. Each half has network and mount namespaces and a /run of its own, so neither sees the other.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,36 +12,42 @@ import path from 'node:path';
 const reports = mkdtempSync(path.join(tmpdir(), 'tsnet-test-'));
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
-/** Runs one stage with the terminal of this process. */
-function stage(name, command, args) {
+/** Runs one stage to its end; what it writes comes out in whole lines. Resolves to whether it succeeded. */
+async function stage(name, [command, ...args]) {
   const started = performance.now();
   process.stdout.write(`\n── ${name}\n`);
-  const { status } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+  const status = await new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    for (const stream of [child.stdout, child.stderr]) passOn(stream);
+    child.on('error', () => resolve(127));
+    child.on('close', (code) => resolve(code ?? 128));
+  });
   const seconds = ((performance.now() - started) / 1000).toFixed(1);
   process.stdout.write(`── ${name}: ${status === 0 ? 'ok' : `failed (status ${String(status)})`} in ${seconds} s\n`);
   return status === 0;
 }
 
+function passOn(stream) {
+  let rest = '';
+  stream.setEncoding('utf8').on('data', (text) => {
+    const end = (rest + text).lastIndexOf('\n') + 1;
+    process.stdout.write((rest + text).slice(0, end));
+    rest = (rest + text).slice(end);
+  });
+  stream.on('end', () => rest !== '' && process.stdout.write(`${rest}\n`));
+}
+
 /** A check that either holds or does not: it counts as one test. */
-function check(name, command, args) {
-  if (stage(name, command, args)) totals.passed += 1;
+async function check(name, ...command) {
+  if (await stage(name, command)) totals.passed += 1;
   else totals.failed += 1;
 }
 
-/** A vitest project: its tests count one by one. A run that ends without a report counts as a failure. */
-function tests(name, project, prefix = []) {
-  const report = path.join(reports, `${project}.json`);
-  const command = [
-    ...prefix,
-    'vitest',
-    'run',
-    '--project',
-    project,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-  ];
-  const ok = stage(name, command[0], command.slice(1));
+/** A vitest run: its tests count one by one. One that ends without a report counts as a failure. */
+async function tests(name, project, { prefix = [], options = [] } = {}) {
+  const report = path.join(reports, `${name}.json`);
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  const ok = await stage(name, [...prefix, 'vitest', 'run', '--project', project, ...reporters, ...options]);
   let counted = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 };
   try {
     counted = JSON.parse(readFileSync(report, 'utf8'));
@@ -51,13 +60,21 @@ function tests(name, project, prefix = []) {
   if (!ok && counted.numFailedTests === 0) totals.failed += 1;
 }
 
-check('format', 'prettier', ['--check', '--log-level', 'warn', '.']);
-check('types', 'tsc', ['-p', '.']);
-check('lint', 'eslint', ['.']);
-check('dead code', 'knip', []);
-tests('unit tests', 'unit');
-check('build', 'node', ['build.js']);
-tests('kernel tests', 'kernel', ['unshare', '--net', '--mount', '--propagation', 'private']);
+async function checks() {
+  await check('format', 'prettier', '--check', '--log-level', 'warn', '.');
+  await check('types', 'tsc', '-p', '.');
+  await check('lint', 'eslint', '.');
+  await check('dead code', 'knip');
+}
+
+await Promise.all([checks(), tests('unit tests', 'unit')]);
+await check('build', 'node', 'build.js');
+const prefix = ['unshare', '--net', '--mount', '--propagation', 'private'];
+await Promise.all(
+  ['1/2', '2/2'].map((shard) =>
+    tests(`kernel tests ${shard.replace('/', ' of ')}`, 'kernel', { prefix, options: [`--shard=${shard}`] }),
+  ),
+);
 
 rmSync(reports, { recursive: true, force: true });
 process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
