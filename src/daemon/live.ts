@@ -3,7 +3,7 @@ import type { DaemonInfo, Engine } from '../engine/engine.ts';
 import type { Config } from '../model/config.ts';
 import { openLedger } from '../store/ledger.ts';
 import { openEvents, type Events } from './events.ts';
-import { followingEngine } from './following-engine.ts';
+import { followingEngine, type Follow } from './following-engine.ts';
 import { contextOf, openGeneration, type Generation } from './generation.ts';
 import type { Log } from './log.ts';
 import { openMetrics, type Metrics } from './metrics.ts';
@@ -39,9 +39,11 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
 
   const revision = (): number => ledger.read((view) => view.revision());
   let seen = -1;
-  const follow = async (only?: ReadonlySet<string>): Promise<void> => {
+  const follow: Follow = async (only, wait = 'for-all') => {
     const before = revision();
+    const named = parts.names.sync(only);
     await Promise.all([events, ...parts.followers].map((follower) => follower.sync(only)));
+    if (wait === 'for-all') await named;
     if (only === undefined) seen = before;
   };
   let soon: NodeJS.Timeout | undefined;

@@ -20,6 +20,8 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 export interface Followers {
+  /** Names are a part of their own: not every change waits for them. */
+  readonly names: Follower;
   readonly followers: readonly Follower[];
   /** What `tsnet info` tells of them. */
   readonly state: () => Pick<DaemonInfo, 'repaired' | 'flapping' | 'heldPorts' | 'takenPorts' | 'namesServed'>;
@@ -90,8 +92,9 @@ export async function openFollowers(request: FollowersRequest): Promise<Follower
     : undefined;
   const hasRules = context.config.selfHeal && context.kernel.firewallBackend() !== 'none';
   const anchor = hasRules ? await openNatAnchor() : undefined;
-  const followers = [names, ports, dead, leases, ...(healer === undefined ? [] : [healer])];
+  const followers = [ports, dead, leases, ...(healer === undefined ? [] : [healer])];
   return {
+    names,
     followers,
     state: () => ({
       repaired: healer?.state().repaired ?? 0,
@@ -102,6 +105,7 @@ export async function openFollowers(request: FollowersRequest): Promise<Follower
     }),
     close: async () => {
       for (const follower of followers.toReversed()) await follower.close();
+      await names.close();
       changes.close();
       await anchor?.close();
       await sockets.close();

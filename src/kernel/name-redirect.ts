@@ -8,7 +8,7 @@
 import { TsnetError } from '../model/error.ts';
 import { NAME_SERVICE_ADDRESS } from '../model/resolv-conf.ts';
 import { inNetns } from './netns.ts';
-import { withNft } from './nft-library.ts';
+import { withNft, type NftOutcome } from './nft-library.ts';
 import { hasProgram, runProgram, type ProgramOutcome } from './run-program.ts';
 
 const TABLE = 'tsnet-dns';
@@ -36,17 +36,27 @@ function nftRules(port: number): string[] {
   );
 }
 
-/** In process, in this thread's namespace. Answers the reason where that did not go. */
-function redirectByNft(port: number): string | undefined {
-  return withNft((run) => {
-    // Reading is cheap; a rule that goes lets the kernel wait for all who may still look at it.
-    const found = run(`list table ip ${TABLE}`);
-    const lines = 'printed' in found ? found.printed.split('\n').map((line) => line.trim()) : [];
-    const body = lines.slice(2).filter((line) => line !== '' && line !== '}');
-    if (body.join('\n') === [HOOK, ...nftRules(port)].join('\n')) return undefined;
-    const changed = run(nftText(port));
+/**
+ * Answers the reason where that did not go. Reading is cheap and done in process. The kernel takes some 15 ms to hook the first
+ * nat chain into a namespace, and whoever asks waits: that is a program's part, so that the daemon goes on meanwhile.
+ */
+async function redirectByNft(netnsFile: number, port: number): Promise<string | undefined> {
+  const isRight = inNetns(netnsFile, () => withNft((run) => hasRedirect(run, port)));
+  if (isRight) return undefined;
+  if (!hasProgram('nft')) {
+    const changed = inNetns(netnsFile, () => withNft((run) => run(nftText(port))));
     return 'refused' in changed ? changed.refused : undefined;
-  });
+  }
+  const request = { file: 'nft', args: ['-f', '-'], input: nftText(port), timeoutMs: TIMEOUT_MS };
+  const { status, stderr } = await inNetns(netnsFile, () => runProgram(request));
+  return status === 0 ? undefined : stderr.trim();
+}
+
+function hasRedirect(run: (commands: string) => NftOutcome, port: number): boolean {
+  const found = run(`list table ip ${TABLE}`);
+  const lines = 'printed' in found ? found.printed.split('\n').map((line) => line.trim()) : [];
+  const body = lines.slice(2).filter((line) => line !== '' && line !== '}');
+  return body.join('\n') === [HOOK, ...nftRules(port)].join('\n');
 }
 
 const JUMP = `-A OUTPUT -d ${NAME_SERVICE_ADDRESS}/32 -j ${CHAIN}`;
@@ -82,9 +92,9 @@ export async function redirectByIptables(netnsFile: number, port: number): Promi
   if (text !== undefined) await run('iptables-restore', ['--noflush', '--wait=10'], text);
 }
 
-/** By whatever this host has; nftables in process costs no program. Rejects with TsnetError FIREWALL. */
+/** By whatever this host has. Rejects with TsnetError FIREWALL. */
 export const redirectNames: NameRedirect = async (netnsFile, port) => {
-  const reason = inNetns(netnsFile, () => redirectByNft(port));
+  const reason = await redirectByNft(netnsFile, port);
   if (reason === undefined) return;
   if (!hasProgram('iptables-restore')) {
     throw new TsnetError(

@@ -32,11 +32,23 @@ interface Library {
 
 export type NftOutcome = { readonly printed: string } | { readonly refused: string };
 
+/** The library is not for two threads at a time, whatever their contexts: calls of all of them queue here. */
+let last: Promise<unknown> = Promise.resolve();
+/** Calls on another thread. */
+let elsewhere = 0;
+
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const turn = last.then(work);
+  last = turn.catch(() => undefined);
+  return turn;
+}
+
 /**
  * Short commands in the namespace of the calling thread, each one transaction; nothing stays open. Answers what was printed, or
  * why it did not go: nft's complaint, or that there is no library.
  */
 export function withNft<T>(act: (run: (commands: string) => NftOutcome) => T): T {
+  if (elsewhere > 0) return act(() => ({ refused: 'libnftables is busy on another thread' }));
   const library = hasSelectable() ? loadLibrary() : undefined;
   const context = library?.newContext() ?? null;
   if (library === undefined || context === null) return act(() => ({ refused: 'libnftables is not there' }));
@@ -56,13 +68,6 @@ export function openNftLibrary({ within = (act) => act() }: NftOptions = {}): Nf
   const library = hasSelectable() ? loadLibrary() : undefined;
   const context = library && within(library.newContext);
   if (library === undefined || context === undefined || context === null) return undefined;
-
-  let last: Promise<unknown> = Promise.resolve();
-  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
-    const turn = last.then(work);
-    last = turn.catch(() => undefined);
-    return turn;
-  };
 
   return {
     isInstalled: () => true,
@@ -115,7 +120,9 @@ function loadLibrary(): Library | undefined {
     run,
     runElsewhere: (context, commands) =>
       new Promise((resolve, reject) => {
+        elsewhere += 1;
         run.async(context, commands, (error: Error | null, status: number) => {
+          elsewhere -= 1;
           if (error === null) resolve(status);
           else reject(error);
         });
