@@ -46,11 +46,19 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
     if (wait === 'for-all') await named;
     if (only === undefined) seen = before;
   };
+  /** Nobody waits for it, so that a ledger which cannot be read for a moment must not end the daemon. */
+  const followInTime = async (isNeeded = (): boolean => true): Promise<void> => {
+    try {
+      if (isNeeded()) await follow();
+    } catch (error) {
+      log.error({ error }, 'cannot follow the ledger; it is tried again');
+    }
+  };
   let soon: NodeJS.Timeout | undefined;
   const followSoon = (): void => {
     soon ??= setTimeout(() => {
       soon = undefined;
-      if (revision() !== seen) void follow();
+      void followInTime(() => revision() !== seen);
     }, DEBOUNCE_MS);
   };
   const daemonInfo = (): DaemonInfo => ({ pid: process.pid, startedAt, ...parts.state() });
@@ -66,7 +74,7 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
   // Makes bridge, host and none where they are not on record: nothing that a client did.
   await current.engine.listNetworks();
   await follow();
-  const timer = setInterval(() => void follow(), LOOK_AGAIN_MS);
+  const timer = setInterval(() => void followInTime(), LOOK_AGAIN_MS);
 
   const reload = async (): Promise<void> => {
     try {
@@ -76,7 +84,9 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
       const kept = Object.fromEntries(FIXED_KEYS.map((key) => [key, first[key]]));
       const old = current;
       current = openGeneration({ ...read, ...kept }, ledger, around);
-      void old.close();
+      old.close().catch((error: unknown) => {
+        log.warn({ error }, 'reload: what was open before does not close');
+      });
       if (read.firewallBackend !== old.config.firewallBackend) await current.engine.repair();
       await follow();
       log.info({ file: read.file }, 'reloaded');

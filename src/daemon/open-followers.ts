@@ -51,7 +51,11 @@ export async function openFollowers(request: FollowersRequest): Promise<Follower
 
   const names = openNameService({
     ledger: context.ledger,
-    kernel: context.kernel,
+    // Asked of the kernel layer of the moment: a reload opens another.
+    kernel: {
+      isHost: (netns) => context.kernel.isHost(netns),
+      netnsInUse: (netns) => context.kernel.netnsInUse(netns),
+    },
     execRoot: context.config.execRoot,
     hostResolvConf: HOST_RESOLV_CONF,
     resolverDefaults: () => context.config,
