@@ -22,8 +22,7 @@ export interface StoreSnapshot {
 }
 
 export type StoreEvent =
-  | { readonly kind: 'put'; readonly item: StoredItem }
-  | { readonly kind: 'deleted'; readonly key: string };
+  { readonly kind: 'put'; readonly item: StoredItem } | { readonly kind: 'deleted'; readonly key: string };
 
 export interface StoreExpectation {
   readonly key: string;
