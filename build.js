@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { makeCodeCaches, starter } from './build/code-cache.js';
+import { BENCH, ENTRIES } from './build/entries.js';
 import { lateBuiltins } from './build/late-builtins.js';
 import { lmdb } from './build/lmdb.js';
 import { nativeModules } from './build/native-modules.js';
@@ -26,23 +27,7 @@ import { compiledSchema } from './src/config/compile-schema.js';
 const root = import.meta.dirname;
 const version = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
 
-/** Entry points: dist name → source. */
-const entries = {
-  tsnet: 'src/cli/main.ts',
-  ...(process.argv.includes('--bench') ? { bench: 'bench/main.ts' } : {}),
-};
-
-/** What looks at the ledger and no further: the first part of a program has it, so that it reads no second one. */
-const FIRST = {
-  tsnet: [
-    'src/cli/inspect.ts',
-    'src/cli/ls.ts',
-    'src/cli/port.ts',
-    'src/client/remote-engine.ts',
-    'src/config/load.ts',
-    'src/wiring/own-engine.ts',
-  ],
-};
+const entries = process.argv.includes('--bench') ? [...ENTRIES, BENCH] : ENTRIES;
 
 const output = {
   // A name in a stack trace is a name in the source.
@@ -62,10 +47,10 @@ const output = {
 const MONOTONIC = 'const monotonicMilliseconds=()=>Number(process.hrtime.bigint())/1e6;';
 
 /** The parts of a program: file name → source text, a function of exports, require, module, __filename and __dirname. */
-async function partsOf(name, entry) {
+async function partsOf({ name, source, first }) {
   const { outputFiles } = await build({
     ...output,
-    entryPoints: { [name]: path.join(root, entry) },
+    entryPoints: { [name]: path.join(root, source) },
     outdir: path.join(root, 'dist', 'lib'),
     outExtension: { '.js': '.cjs' },
     entryNames: '[name]',
@@ -81,13 +66,7 @@ async function partsOf(name, entry) {
       'import.meta.dirname': '__dirname',
       TSNET_VERSION: JSON.stringify(version),
     },
-    plugins: [
-      compiledSchema(),
-      await parts({ root, entry, first: FIRST[name] ?? [] }),
-      lateBuiltins(),
-      lmdb(),
-      nativeModules(),
-    ],
+    plugins: [compiledSchema(), await parts({ root, entry: source, first }), lateBuiltins(), lmdb(), nativeModules()],
   });
   const wrapped = outputFiles.map(async ({ path: file, text }) => {
     const { code } = await transform(text, {
@@ -112,21 +91,21 @@ mkdirSync(path.join(fresh, 'lib'));
 process.on('exit', () => rmSync(fresh, { recursive: true, force: true }));
 // The package is ESM; the bundles are not.
 writeFileSync(path.join(fresh, 'package.json'), '{ "type": "commonjs" }\n');
-for (const [name, entry] of Object.entries(entries)) {
-  const { [`${name}.cjs`]: main, ...rest } = Object.fromEntries(await partsOf(name, entry));
+for (const entry of entries) {
+  const { [`${entry.name}.cjs`]: main, ...rest } = Object.fromEntries(await partsOf(entry));
   for (const [file, text] of Object.entries(rest)) writeFileSync(path.join(fresh, 'lib', file), text);
-  if (name === 'tsnet') makeCodeCaches(fresh, main);
-  writeFileSync(path.join(fresh, `${name}.js`), starter(main));
-  chmodSync(path.join(fresh, `${name}.js`), 0o755);
+  if (entry.lessons !== undefined) makeCodeCaches(fresh, main, entry);
+  writeFileSync(path.join(fresh, entry.file), starter(main));
+  chmodSync(path.join(fresh, entry.file), 0o755);
 }
 await buildPublicEntries({ root, outdir: fresh });
 const files = [...readdirSync(path.join(fresh, 'lib')).map((file) => `lib/${file}`), ...PUBLIC_FILES, 'package.json'];
-for (const file of [...files, ...Object.keys(entries).map((name) => `${name}.js`)]) {
+for (const file of [...files, ...entries.map(({ file }) => file)]) {
   renameSync(path.join(fresh, file), path.join(dist, file));
 }
 // The parts of earlier builds; not the last one's, which a tsnet that started a moment ago may still load.
 for (const name of readdirSync(path.join(dist, 'lib'))) {
   const file = path.join(dist, 'lib', name);
-  const isOurs = Object.keys(entries).some((entry) => name.startsWith(entry));
+  const isOurs = entries.some((entry) => name.startsWith(`${entry.name}-`));
   if (isOurs && !files.includes(`lib/${name}`) && statSync(file).mtimeMs < Date.now() - 3_600_000) rmSync(file);
 }

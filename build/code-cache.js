@@ -53,30 +53,20 @@ function learner(entry) {
   return program(entry, keepCaches);
 }
 
-/**
- * What is learnt: to list networks, and to connect a container and to disconnect it, the first time and again, with a published
- * port and without. What nobody does often (\`create\`) is left to be compiled.
- */
-const LESSONS = `
-tsnet() { "$NODE" "$STARTER" "$@"; }
+/** Words of the lessons: `program` runs it as it will be installed, `learn` runs it and keeps what was compiled; $DIST has the programs built earlier. */
+const WORDS = `
+program() { "$NODE" "$STARTER" "$@"; }
 learn() { "$NODE" "$LEARNER" "$@"; }
-unshare --net sleep 30 &
-tsnet create --subnet 10.99.0.0/24 lesson
-for port in 65001:80 65002:80; do
-  learn connect lesson pid:$!
-  learn disconnect lesson pid:$!
-  learn connect --publish $port lesson pid:$!
-  learn disconnect lesson pid:$!
-done
-kill $!
-learn ls
 `;
 
 /**
  * Runs the program whose parts are in `folder`/lib, in namespaces that end with it, and leaves a cache beside each part that it
- * loaded. Without the right to make namespaces it learns `ls` only.
+ * loaded. Where namespaces may not be made it learns its fallback only.
+ *
+ * @param {string} entry source text of the entry part
+ * @param {{ lessons: string, fallback: readonly string[] }} school as in entries.js
  */
-export function makeCodeCaches(folder, entry) {
+export function makeCodeCaches(folder, entry, { lessons, fallback }) {
   const ledger = mkdtempSync(path.join(tmpdir(), 'tsnet-build-'));
   const starterFile = path.join(folder, 'starter.js');
   const learnerFile = path.join(folder, 'learner.js');
@@ -92,6 +82,7 @@ export function makeCodeCaches(folder, entry) {
       NODE: process.execPath,
       STARTER: starterFile,
       LEARNER: learnerFile,
+      DIST: folder,
       TSNET_DATA_ROOT: `${ledger}/lib`,
       TSNET_EXEC_ROOT: `${ledger}/run`,
       TSNET_CONFIG: `${ledger}/none`,
@@ -99,9 +90,9 @@ export function makeCodeCaches(folder, entry) {
     },
   };
   const namespaces = ['--net', '--mount', ...(process.getuid() === 0 ? [] : ['--user', '--map-root-user'])];
-  const { status } = spawnSync('unshare', [...namespaces, 'sh', '-c', LESSONS], options);
+  const { status } = spawnSync('unshare', [...namespaces, 'sh', '-c', WORDS + lessons], options);
   if (status !== 0) {
-    for (const file of [starterFile, learnerFile]) spawnSync(process.execPath, [file, 'ls'], options);
+    for (const file of [starterFile, learnerFile]) spawnSync(process.execPath, [file, ...fallback], options);
   }
   for (const file of [starterFile, learnerFile, ledger]) rmSync(file, { recursive: true });
 }

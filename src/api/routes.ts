@@ -74,6 +74,10 @@ export const ROUTES: { readonly [M in EngineMethod]: Route<M> } = {
   publish: request('POST', '/networks/:network/publish', 'Publish ports of a connected container'),
   unpublish: request('POST', '/networks/:network/unpublish', 'Withdraw published ports'),
 
+  attachContainer: request('POST', '/containers/attach', "Attach a runtime's container to networks"),
+  detachContainer: request('POST', '/containers/detach', "Detach a runtime's container, which may be gone"),
+  findContainer: request('GET', '/containers/:runtime/:id', "Show a runtime's container, if it is known"),
+
   createSandbox: request('POST', '/sandboxes', 'Make a sandbox, attached to its networks'),
   adoptProcess: {
     verb: 'POST',

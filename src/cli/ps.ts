@@ -78,6 +78,8 @@ function originText({ origin }: Sandbox): string {
     case 'docker':
     case 'podman':
     case 'containerd':
+    case 'cni':
+    case 'oci':
       return `${origin.kind}:${origin.id.slice(0, SHORT_ID)}`;
   }
 }

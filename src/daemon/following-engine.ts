@@ -50,6 +50,9 @@ export function followingEngine(engine: Engine, follow: Follow): Engine {
     publish: (request) => (rehearsed(request) ? engine.publish(request) : then(engine.publish(request), oneSandbox)),
     unpublish: (request) =>
       rehearsed(request) ? engine.unpublish(request) : then(engine.unpublish(request), oneSandbox),
+    attachContainer: (request) => then(engine.attachContainer(request), ({ sandbox }) => new Set([sandbox.id])),
+    detachContainer: (request) =>
+      then(engine.detachContainer(request), ({ detached }) => new Set(detached.map(({ sandboxId }) => sandboxId))),
     createSandbox: (request) => then(engine.createSandbox(request), ({ sandbox }) => new Set([sandbox.id]), 'for-all'),
     adoptProcess: (sandboxId, pid) => then(engine.adoptProcess(sandboxId, pid), () => new Set([sandboxId])),
     removeSandbox: (reference) =>

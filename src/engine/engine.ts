@@ -134,6 +134,34 @@ export interface CreateSandboxRequest {
   readonly creator?: number;
 }
 
+/** A container as the plugin of a runtime names it; `podman` calls by the interface of netavark. */
+export interface RuntimeContainer {
+  readonly runtime: 'cni' | 'oci' | 'podman';
+  /** The runtime's own id of it. */
+  readonly id: string;
+}
+
+/** All or nothing: whatever can be refused is, before anything is touched. */
+export interface AttachContainerRequest {
+  readonly container: RuntimeContainer & {
+    /** Path of its namespace: /run/netns/X, /proc/PID/ns/net. */
+    readonly netns: string;
+    /** Made valid, and told apart by the id where it is taken; the id alone unless given. */
+    readonly name?: string;
+    /** Its first process. */
+    readonly pid?: number;
+  };
+  readonly attach: readonly (AttachOptions & { readonly network: string })[];
+}
+
+export interface DetachContainerRequest {
+  readonly container: RuntimeContainer;
+  /** Of this network alone; one that is not there is left already. */
+  readonly network?: string;
+  /** With this interface alone. */
+  readonly interfaceName?: string;
+}
+
 export interface SandboxView {
   readonly sandbox: Sandbox;
   readonly endpoints: readonly (Endpoint & { readonly networkName: string })[];
@@ -250,6 +278,11 @@ export interface Engine {
 
   /** Makes a sandbox with a namespace of its own, attached; its process is started by the caller and told to `adoptProcess`. */
   createSandbox(request: CreateSandboxRequest): Promise<SandboxView & { readonly warnings: readonly string[] }>;
+  /** Attaches a runtime's container, which may be known already, to further networks. */
+  attachContainer(request: AttachContainerRequest): Promise<SandboxView & { readonly warnings: readonly string[] }>;
+  /** Detaches it, by what is on record: it and its namespace may be gone. What is not there is success. */
+  detachContainer(request: DetachContainerRequest): Promise<{ readonly detached: readonly Endpoint[] }>;
+  findContainer(container: RuntimeContainer): Promise<SandboxView | undefined>;
   /** Ties a sandbox to the process that runs in it. */
   adoptProcess(sandboxId: string, pid: number): Promise<void>;
   /** Detaches and removes a sandbox of our own. */

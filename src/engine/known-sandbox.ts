@@ -8,7 +8,7 @@ import type { Sandbox } from '../model/records.ts';
 import type { EngineContext } from './context.ts';
 import { findSandbox, requireSandbox } from './lookup.ts';
 
-const PREFIX = /^(netns|pid|docker|podman|containerd):(.+)$/;
+const PREFIX = /^(netns|pid|docker|podman|containerd|cni|oci):(.+)$/;
 
 /** Whether the sandbox was attached under this reference: "netns:db", "/run/netns/db", "pid:812", "docker:web". */
 function wasNamed({ name, netns, origin }: Sandbox, reference: string): boolean {
@@ -23,6 +23,8 @@ function wasNamed({ name, netns, origin }: Sandbox, reference: string): boolean 
     case 'docker':
     case 'podman':
     case 'containerd':
+    case 'cni':
+    case 'oci':
       return name === rest || origin.id.startsWith(rest);
     case 'own':
       return false;

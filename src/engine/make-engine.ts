@@ -68,6 +68,13 @@ export function makeEngine({ ledger, config, openContext }: EngineParts): Engine
     publish: (request) => acting(import('./publish.ts'), (use, on) => use.publish(on, request)),
     unpublish: (request) => acting(import('./publish.ts'), (use, on) => use.unpublish(on, request)),
 
+    attachContainer: (request) =>
+      acting(import('./runtime-containers.ts'), (use, on) => use.attachContainer(on, request)),
+    detachContainer: (request) =>
+      acting(import('./runtime-containers.ts'), (use, on) => use.detachContainer(on, request)),
+    findContainer: (container) =>
+      acting(import('./runtime-containers.ts'), (use, on) => use.findContainer(on, container)),
+
     createSandbox: (request) => acting(import('./sandboxes.ts'), (use, on) => use.createSandbox(on, request)),
     adoptProcess: (sandboxId, pid) =>
       acting(import('./sandboxes.ts'), (use, on) => {

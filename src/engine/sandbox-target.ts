@@ -10,7 +10,8 @@ import { findSandbox } from './lookup.ts';
 import { removeDeadSandbox, sandboxDeath } from './sandbox-life.ts';
 import { refuseSharer } from './sandbox-sharing.ts';
 
-function requireNetns(context: EngineContext, act: string, path: string): Netns {
+/** @throws TsnetError NOT_FOUND */
+export function requireNetns(context: EngineContext, act: string, path: string): Netns {
   const netns = context.kernel.netnsAt(path);
   if (netns === undefined) {
     throw new TsnetError(

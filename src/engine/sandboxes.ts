@@ -142,7 +142,8 @@ export async function removeSandbox(context: EngineContext, reference: string): 
   await context.lock.shared(() => dismantleSandbox(context, sandbox));
 }
 
-function sandboxView(context: EngineContext, view: LedgerView, sandbox: Sandbox): SandboxView {
+/** What is told of a sandbox, `alive` as far as its process tells. */
+export function sandboxView(context: EngineContext, view: LedgerView, sandbox: Sandbox): SandboxView {
   const shared = sharedNetworkName(view, sandbox);
   return {
     sandbox,

@@ -4,7 +4,17 @@
  * Reads and writes are synchronous and transactional over all processes on the host. Networks are durable (data-root);
  * sandboxes, endpoints, leases and host ports live as long as the kernel's own state (exec-root, emptied at reboot).
  */
-import type { Endpoint, Family, Lease, LeaseHolder, Network, Protocol, PublishedPort, Sandbox } from './records.ts';
+import type {
+  Endpoint,
+  Family,
+  Lease,
+  LeaseHolder,
+  Network,
+  Protocol,
+  PublishedPort,
+  RuntimeKind,
+  Sandbox,
+} from './records.ts';
 
 /** A maximal run of addresses that are all held, inclusive at both ends. */
 export interface TakenRun {
@@ -56,6 +66,8 @@ export interface LedgerView {
   sandboxByName(name: string): Sandbox | undefined;
   /** The sandbox whose namespace has this identity. */
   sandboxByNetns(netns: { readonly device: number; readonly inode: number }): Sandbox | undefined;
+  /** The container of a runtime, by the runtime's own id of it. */
+  sandboxOfRuntime(kind: RuntimeKind, id: string): Sandbox | undefined;
   endpoints(): Endpoint[];
   endpoint(id: string): Endpoint | undefined;
   endpointsOfNetwork(networkId: string): Endpoint[];

@@ -2,10 +2,12 @@
  * Which names are accepted, and which one a mistyped name meant.
  */
 import { TsnetError } from './error.ts';
-import { isId } from './ids.ts';
+import { isId, shortId } from './ids.ts';
 
 /** Bytes; file names and ledger keys end near here. */
 const LONGEST_NAME = 255;
+/** Characters: that of a host name, RFC 1035 2.3.4, and one more. */
+const LONGEST_MADE_NAME = 64;
 /** IFNAMSIZ - 1 (include/uapi/linux/if.h), bytes. */
 const LONGEST_LINK_NAME = 15;
 
@@ -33,6 +35,16 @@ export function checkNetworkName(name: string): string {
  */
 export function checkSandboxName(name: string): string {
   return checkWord('container name', name);
+}
+
+/**
+ * A sandbox's name from any text, in the words of a runtime: letters, digits, "_", "." and "-", a letter or digit first. `otherwise`
+ * stands for text that has none of them.
+ */
+export function sandboxNameFrom(text: string, otherwise = 'netns'): string {
+  const name = text.replace(/[^A-Za-z0-9_.-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '');
+  // 64 hex digits would be read as an id.
+  return name === '' ? otherwise : isId(name) ? shortId(name) : name.slice(0, LONGEST_MADE_NAME);
 }
 
 /**

@@ -74,8 +74,11 @@ export type SandboxOrigin =
   /** A path, or `netns:NAME` (= /run/netns/NAME). */
   | { readonly kind: 'netns'; readonly path: string }
   | { readonly kind: 'pid'; readonly pid: number }
-  /** A container of a runtime on this host; `id` is the runtime's. */
-  | { readonly kind: 'docker' | 'podman' | 'containerd'; readonly id: string };
+  /** A container of a runtime on this host, found there or brought by its plugin (`cni`, `oci`); `id` is the runtime's. */
+  | { readonly kind: 'docker' | 'podman' | 'containerd' | 'cni' | 'oci'; readonly id: string };
+
+/** The runtimes whose containers we know by an id of theirs. */
+export type RuntimeKind = Extract<SandboxOrigin, { readonly id: string }>['kind'];
 
 /**
  * A network namespace, told apart from a later one at the same path by device and inode, and, since the kernel reuses

@@ -2,7 +2,7 @@
  * Networks, sandboxes and endpoints: how each is found.
  */
 import { shortId } from '../model/ids.ts';
-import type { Endpoint, Network, Sandbox } from '../model/records.ts';
+import type { Endpoint, Network, RuntimeKind, Sandbox } from '../model/records.ts';
 import type { RecordTable } from './record-table.ts';
 
 export function networkNameKey(name: string): string {
@@ -15,6 +15,10 @@ export function sandboxNameKey(name: string): string {
 
 export function netnsKey({ device, inode }: { readonly device: number; readonly inode: number }): string {
   return `sandbox-netns/${device}:${inode}`;
+}
+
+export function runtimeKey(kind: RuntimeKind, id: string): string {
+  return `sandbox-of-runtime/${kind}/${id}`;
 }
 
 export function endpointsOfNetworkPrefix(networkId: string): string {
@@ -65,8 +69,9 @@ export const SANDBOXES: RecordTable<Sandbox> = {
   name: 'sandbox',
   unique: ({ name }) => [{ key: sandboxNameKey(name), what: `name ${name}` }],
   // The kernel reuses inode numbers of namespaces: the latest sandbox is the one that has it now. Who shares one does not have it.
-  indexes: ({ id, name, netns, shares, state }) => [
+  indexes: ({ id, name, netns, origin, shares, state }) => [
     ...(shares === undefined ? [netnsKey(netns), ...namedSandboxKeys(id, name)] : []),
+    ...('id' in origin ? [runtimeKey(origin.kind, origin.id)] : []),
     ...(state === 'running' ? [] : [pendingKey('sandbox', id)]),
   ],
 };

@@ -27,6 +27,13 @@ const attach = {
   driverOptions: optional(pairs('Options of the driver')),
 };
 
+const runtime = {
+  runtime: Type.Union([Type.Literal('cni'), Type.Literal('oci'), Type.Literal('podman')], {
+    description: 'Whose container it is',
+  }),
+  id: text("The runtime's own id of it"),
+};
+
 const publish = exactly({ network, container, ports: texts('As typed: 8080:80, 127.0.0.1:53:53/udp'), dryRun });
 
 export const SCHEMAS = {
@@ -86,6 +93,22 @@ export const SCHEMAS = {
   }),
   publish,
   unpublish: publish,
+
+  attachContainer: exactly({
+    container: exactly({
+      ...runtime,
+      netns: text('Path of its network namespace'),
+      name: optional(text('Name of the sandbox, as far as it is free')),
+      pid: optional(Type.Integer({ minimum: 1, description: 'Its first process' })),
+    }),
+    attach: Type.Array(exactly({ network, ...attach }), { minItems: 1, description: 'Networks, in order' }),
+  }),
+  detachContainer: exactly({
+    container: exactly(runtime),
+    network: optional(text('Of this network alone')),
+    interfaceName: optional(text('With this interface alone')),
+  }),
+  findContainer: exactly(runtime),
 
   createSandbox: exactly({
     name: optional(text('Name of the sandbox')),

@@ -6,7 +6,8 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { TsnetError } from '../../model/error.ts';
-import { sandboxNameFrom, withOwnNamespace, type FoundContainer } from './found-container.ts';
+import { sandboxNameFrom } from '../../model/names.ts';
+import { withOwnNamespace, type FoundContainer } from './found-container.ts';
 import type { Lookups } from './lookups.ts';
 
 const TASKS = 'io.containerd.runtime.v2.task';
@@ -66,7 +67,7 @@ export async function findContainerdTask(
   return withOwnNamespace(
     {
       origin: { kind: 'containerd', id: task.id },
-      name: sandboxNameFrom(/^[0-9a-f]{64}$/.test(task.id) ? task.id.slice(0, 12) : task.id),
+      name: sandboxNameFrom(task.id),
       netnsPath: `/proc/${pid}/ns/net`,
       pid,
     },

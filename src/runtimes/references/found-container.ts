@@ -44,9 +44,3 @@ export function withOwnNamespace(found: FoundContainer, what: string): FoundCont
   }
   return found;
 }
-
-/** A name for a sandbox from any text: letters, digits, "_", "." and "-", a letter or digit first. */
-export function sandboxNameFrom(text: string): string {
-  const name = text.replace(/[^A-Za-z0-9_.-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '');
-  return name === '' ? 'netns' : name.slice(0, 64);
-}

@@ -2,7 +2,8 @@
  * A container as `docker inspect` describes it; Podman describes its own the same way.
  */
 import { TsnetError } from '../../model/error.ts';
-import { sandboxNameFrom, withOwnNamespace, type FoundContainer } from './found-container.ts';
+import { sandboxNameFrom } from '../../model/names.ts';
+import { withOwnNamespace, type FoundContainer } from './found-container.ts';
 
 export interface InspectedContainer {
   readonly id: string;

@@ -2,7 +2,8 @@
  * From the CONTAINER of `tsnet connect NETWORK CONTAINER` to a network namespace, for what the ledger does not know.
  */
 import path from 'node:path';
-import { sandboxNameFrom, withOwnNamespace, type FoundContainer } from './found-container.ts';
+import { sandboxNameFrom } from '../../model/names.ts';
+import { withOwnNamespace, type FoundContainer } from './found-container.ts';
 import type { Lookups } from './lookups.ts';
 import { parseReference } from './reference.ts';
 

@@ -96,6 +96,10 @@ export function makeFakeEngine(given: Partial<FakeState> = {}): FakeEngine {
     updateEndpoint: (request) => asked('updateEndpoint', request, changeOfEndpoint),
     publish: (request) => asked('publish', request, () => ({ ports: state.ports, ...changeOfEndpoint() })),
     unpublish: (request) => asked('unpublish', request, changeOfEndpoint),
+    attachContainer: (request) =>
+      asked('attachContainer', request, () => ({ ...sandboxOf(request.container.id), warnings: state.warnings })),
+    detachContainer: (request) => asked('detachContainer', request, () => ({ detached: [] })),
+    findContainer: (container) => asked('findContainer', container, () => undefined),
     createSandbox: (request) =>
       asked('createSandbox', request, () => ({ ...sandboxOf(request.name ?? ''), warnings: state.warnings })),
     adoptProcess: (sandboxId, pid) => asked('adoptProcess', { sandboxId, pid }, () => undefined),
