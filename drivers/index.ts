@@ -5,5 +5,6 @@ import host from './host/driver.ts';
 import ipvlan from './ipvlan/driver.ts';
 import macvlan from './macvlan/driver.ts';
 import none from './none/driver.ts';
+import overlay from './overlay/driver.ts';
 
-export const BUILT_IN_DRIVERS: readonly Driver[] = [bridge, host, ipvlan, macvlan, none];
+export const BUILT_IN_DRIVERS: readonly Driver[] = [bridge, host, ipvlan, macvlan, none, overlay];

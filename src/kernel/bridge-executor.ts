@@ -7,7 +7,15 @@ import { TsnetError } from '../model/error.ts';
 import type { Observation } from '../plan/kernel.ts';
 import type { BridgeResource } from '../plan/resource.ts';
 import { observed, type Executor } from './executor.ts';
-import { createBridge, deleteLink, getLink, setLink, type Link } from './link-message.ts';
+import {
+  createBridge,
+  deleteLink,
+  floodsMulticast,
+  getLink,
+  setLink,
+  withoutMulticastSnooping,
+  type Link,
+} from './link-message.ts';
 import { isOurs } from './ownership.ts';
 import { findLinks, linkIn, type Scene } from './scene.ts';
 import { refused } from './kernel-refusal.ts';
@@ -24,7 +32,11 @@ export const bridgeExecutor: Executor<'bridge'> = {
     const steps = bridges.flatMap((bridge, index): Step[] => {
       const link = usable(bridge, links[index]);
       if (bridge.adopted || differences(bridge, link).length === 0) return [];
-      return [{ attempt: `set up bridge ${bridge.name}`, request: setLink(link.index, settings(bridge)) }];
+      const attempt = `set up bridge ${bridge.name}`;
+      return [
+        { attempt, request: setLink(link.index, settings(bridge)) },
+        ...(bridge.multicastSnooping === false ? [{ attempt, request: withoutMulticastSnooping(link.index) }] : []),
+      ];
     });
     await take(scene.host, steps);
   },
@@ -126,5 +138,6 @@ function differences(bridge: BridgeResource, link: Link): string[] {
       ? []
       : [`MAC ${link.mac} instead of ${bridge.mac}`]),
     ...(link.up ? [] : ['down']),
+    ...(bridge.multicastSnooping === false && !floodsMulticast(link) ? ['multicast snooping on'] : []),
   ];
 }

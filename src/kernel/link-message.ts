@@ -40,6 +40,7 @@ const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
 const IFLA_INFO_SLAVE_KIND = 4;
 const IFLA_INFO_SLAVE_DATA = 5;
+const IFLA_BR_MCAST_SNOOPING = 23;
 const IFLA_BRPORT_MODE = 4;
 const IFLA_BRPORT_ISOLATED = 33;
 const VETH_INFO_PEER = 1;
@@ -99,6 +100,21 @@ function withoutStatistics(): Buffer {
 
 export function createBridge(settings: LinkSettings): NetlinkRequest {
   return createLink(settings, nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, 'bridge')));
+}
+
+/** Has a bridge flood multicast to all ports, whatever they asked for. */
+export function withoutMulticastSnooping(index: number): NetlinkRequest {
+  const info = nested(
+    IFLA_LINKINFO,
+    textAttribute(IFLA_INFO_KIND, 'bridge'),
+    nested(IFLA_INFO_DATA, u8Attribute(IFLA_BR_MCAST_SNOOPING, 0)),
+  );
+  return { type: RTM_NEWLINK, payload: Buffer.concat([header(index, false), info]) };
+}
+
+/** Whether a bridge does as `withoutMulticastSnooping` asks. */
+export function floodsMulticast({ data }: Link): boolean {
+  return data !== undefined && u8Of(readAttributes(data), IFLA_BR_MCAST_SNOOPING) === 0;
 }
 
 /** A veth pair in one message: the peer is born inside the namespace behind `netns`, an open file. The kernel brings no peer up here. */

@@ -17,6 +17,7 @@ import { openDhcpSegment } from './dhcp-segment.ts';
 import { dummyExecutor } from './dummy-executor.ts';
 import type { Executors } from './executor.ts';
 import { readFacts, readSandboxFacts, readTaggedLinks } from './facts.ts';
+import { fdbExecutor } from './fdb-executor.ts';
 import type { FirewallBackends } from './firewall-backends.ts';
 import { foreignFirewall } from './foreign-firewall.ts';
 import { hostSockets } from './host-sockets.ts';
@@ -41,6 +42,7 @@ import { sysctlExecutor, type SysctlChanged } from './sysctl-executor.ts';
 import { forgetTrespassers } from './trespassers.ts';
 import { vethExecutor } from './veth-executor.ts';
 import { vlanExecutor } from './vlan-executor.ts';
+import { vxlanExecutor } from './vxlan-executor.ts';
 
 export interface KernelOptions {
   readonly firewall: FirewallBackends;
@@ -63,6 +65,8 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     ipvlan: ipvlanExecutor,
     vlan: vlanExecutor,
     dummy: dummyExecutor,
+    vxlan: vxlanExecutor,
+    fdb: fdbExecutor,
     veth: vethExecutor(() => (keepsApart ?? firewall.inForce() !== 'none') && bridgedFramesCrossFirewall()),
     'plugin-network': pluginNetworkExecutor(plugins),
     'plugin-endpoint': pluginEndpointExecutor(plugins),

@@ -1,10 +1,11 @@
 /** Permanent neighbours: the host and a container that know each other's MAC need not ask the LAN. */
 import { TsnetError } from '../model/error.ts';
-import type { Family } from '../model/records.ts';
 import type { Observation } from '../plan/kernel.ts';
 import type { NeighbourResource, Place } from '../plan/resource.ts';
 import { byPlace, type Executor } from './executor.ts';
-import { deleteNeighbour, dumpNeighbours, parseNeighbour, setNeighbour, type Neighbour } from './neighbour-message.ts';
+import { refused } from './kernel-refusal.ts';
+import { deleteNeighbour, getNeighbour, parseNeighbour, setNeighbour } from './neighbour-message.ts';
+import type { Outcome } from './netlink-socket.ts';
 import { observePlaces } from './observe-places.ts';
 import type { Scene } from './scene.ts';
 import { tryAll, type Step } from './steps.ts';
@@ -42,19 +43,16 @@ export const neighbourExecutor: Executor<'neighbour'> = {
 
   observe: (resources, scene) =>
     observePlaces(resources, scene, async (place, neighbours) => {
+      const socket = await scene.socket(place);
       const indices = await linksOf(place, neighbours, scene);
-      const observations: Observation[] = [];
-      for (const resource of neighbours) {
+      const asked = neighbours.flatMap((resource) => {
         const index = indices.get(resource.link);
-        const known = index === undefined ? [] : await neighboursOf(place, resource, scene);
-        observations.push(
-          compare(
-            resource,
-            known.find(({ link, address }) => link === index && address === resource.address),
-          ),
-        );
-      }
-      return observations;
+        return index === undefined ? [] : [{ resource, request: getNeighbour(index, resource.address) }];
+      });
+      // One by one, pipelined: a VXLAN device has one for every container of other hosts.
+      const outcomes = await socket.batch(asked.map(({ request }) => request));
+      const found = new Map(asked.map(({ resource }, index) => [resource, compare(resource, outcomes[index])]));
+      return neighbours.map((resource): Observation => found.get(resource) ?? { resource, state: 'missing' });
     }),
 };
 
@@ -63,22 +61,17 @@ function linksOf(
   neighbours: readonly NeighbourResource[],
   scene: Scene,
 ): Promise<ReadonlyMap<string, number>> {
-  return scene.linkIndices(
-    place,
-    neighbours.map(({ link }) => link),
-  );
+  return scene.linkIndices(place, [...new Set(neighbours.map(({ link }) => link))]);
 }
 
-async function neighboursOf(place: Place, { address }: NeighbourResource, scene: Scene): Promise<readonly Neighbour[]> {
-  const family: Family = address.includes(':') ? 6 : 4;
-  const socket = await scene.socket(place);
-  return scene.snapshot(place, `neighbours, IPv${family}`, async () =>
-    (await socket.dump(dumpNeighbours(family))).map(parseNeighbour),
-  );
-}
-
-function compare(resource: NeighbourResource, known: Neighbour | undefined): Observation {
-  if (known === undefined) return { resource, state: 'missing' };
+function compare(resource: NeighbourResource, outcome: Outcome | undefined): Observation {
+  const refusal = outcome?.refusal;
+  if (refusal !== undefined && refusal.code !== 'ENOENT' && refusal.code !== 'ENODEV') {
+    throw refused(`look for neighbour ${resource.address} of ${resource.link}`, refusal);
+  }
+  const reply = outcome?.replies[0];
+  if (reply === undefined) return { resource, state: 'missing' };
+  const known = parseNeighbour(reply);
   if (known.permanent && known.mac === resource.mac.toLowerCase()) return { resource, state: 'present' };
   return { resource, state: 'wrong', detail: `${resource.address} is at ${known.mac} instead of ${resource.mac}` };
 }

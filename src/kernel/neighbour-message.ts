@@ -34,17 +34,22 @@ export function deleteNeighbour(link: number, address: string): NetlinkRequest {
   return { type: RTM_DELNEIGH, payload: head(link, address) };
 }
 
+/** One neighbour; ENOENT where there is none. Linux 5.0. */
+export function getNeighbour(link: number, address: string): NetlinkRequest {
+  return { type: RTM_GETNEIGH, payload: head(link, address, 0) };
+}
+
 export function dumpNeighbours(family: Family): NetlinkRequest {
   const bytes = Buffer.alloc(HEADER_BYTES);
   bytes.writeUInt8(addressFamily(family), 0);
   return { type: RTM_GETNEIGH, payload: bytes };
 }
 
-function head(link: number, address: string): Buffer {
+function head(link: number, address: string, state = NUD_PERMANENT): Buffer {
   const bytes = Buffer.alloc(HEADER_BYTES);
   bytes.writeUInt8(addressFamily(address.includes(':') ? 6 : 4), 0);
   bytes.writeInt32LE(link, 4);
-  bytes.writeUInt16LE(NUD_PERMANENT, 8);
+  bytes.writeUInt16LE(state, 8);
   return Buffer.concat([bytes, attribute(NDA_DST, addressBytes(address))]);
 }
 

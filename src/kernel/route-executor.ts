@@ -124,8 +124,16 @@ function sourceGone(route: RouteResource, scene: Scene): TsnetError {
 }
 
 function wantedRoute(route: RouteResource, link: number): WantedRoute {
-  const { family, destination, via, table = RT_TABLE_MAIN, source } = route;
-  return { family, destination, via, table, link, ...(source === undefined ? {} : { source }) };
+  const { family, destination, via, table = RT_TABLE_MAIN, source, onLink } = route;
+  return {
+    family,
+    destination,
+    via,
+    table,
+    link,
+    ...(source === undefined ? {} : { source }),
+    ...(onLink === undefined ? {} : { onLink }),
+  };
 }
 
 /** Routes that the kernel would not let ours stand beside. */

@@ -23,6 +23,7 @@ const RT_SCOPE_UNIVERSE = 0;
 const RT_SCOPE_LINK = 253;
 const RT_SCOPE_NOWHERE = 255;
 const RTNH_IFINDEX = 4;
+const RTNH_F_ONLINK = 4;
 export const RT_TABLE_MAIN = 254;
 export const RT_TABLE_LOCAL = 255;
 /** Metrics that the kernel gives to IPv6 routes of its own (IP6_RT_PRIO_ADDRCONF) and of programs that name none (IP6_RT_PRIO_USER). */
@@ -50,6 +51,7 @@ export interface WantedRoute {
   readonly table: number;
   readonly link: number;
   readonly via: string | undefined;
+  readonly onLink?: true;
   readonly source?: string;
 }
 
@@ -93,6 +95,7 @@ function routePayload(route: WantedRoute, scope: number): Buffer {
   head.writeUInt8(ROUTE_PROTOCOL, 5);
   head.writeUInt8(scope, 6);
   head.writeUInt8(RTN_UNICAST, 7);
+  if (route.onLink === true) head.writeUInt32LE(RTNH_F_ONLINK, 8);
   return Buffer.concat([
     head,
     ...(destination.length === 0 ? [] : [attribute(RTA_DST, destination.bytes)]),

@@ -22,18 +22,34 @@ export interface Run<K extends LinkKind = LinkKind> {
  */
 export function runsOf(resources: readonly LinkResource[]): Run[] {
   const runs: { readonly kind: LinkKind; readonly resources: LinkResource[] }[] = [];
-  /** Subject → the latest run that touches it. */
-  const latest = new Map<string, number>();
+  /** Subject → the latest run that touches it, and the latest that needs it to be there. */
+  const touched = new Map<string, number>();
+  const needed = new Map<string, number>();
   for (const resource of resources) {
     const subjects = subjectsOf(resource);
-    const earliest = Math.max(0, ...subjects.map((subject) => latest.get(subject) ?? 0));
+    const needs = needsOf(resource);
+    const earliest = Math.max(
+      0,
+      ...subjects.map((subject) => Math.max(touched.get(subject) ?? 0, needed.get(subject) ?? 0)),
+      ...needs.map((need) => touched.get(need) ?? 0),
+    );
     const found = runs.findIndex(({ kind }, index) => index >= earliest && kind === resource.kind);
     const at = found === -1 ? runs.length : found;
     const run = (runs[at] ??= { kind: resource.kind, resources: [] });
     run.resources.push(resource);
-    for (const subject of subjects) latest.set(subject, at);
+    for (const subject of subjects) touched.set(subject, at);
+    for (const need of needs) needed.set(need, Math.max(at, needed.get(need) ?? 0));
   }
   return runs;
+}
+
+/**
+ * What must be there, and stays as it is: the entries of a VXLAN device do not depend on each other, however many there are of both
+ * kinds in a row.
+ */
+function needsOf(resource: LinkResource): string[] {
+  if (resource.kind === 'fdb') return [subject('host', resource.link)];
+  return resource.kind === 'neighbour' || resource.kind === 'route' ? [subject(resource.place, resource.link)] : [];
 }
 
 /** The link that a parameter belongs to; `all` and `default` belong to none. */
@@ -59,17 +75,25 @@ function subjectsOf(resource: LinkResource): string[] {
       return [subject('host', `plugin/${resource.networkId}`)];
     case 'plugin-endpoint':
       return [subject('host', `plugin/${resource.networkId}`), subject({ sandbox: resource.sandbox }, resource.link)];
-    case 'link-up':
+    case 'vxlan':
+      return [
+        subject('host', resource.name),
+        ...(resource.master === undefined ? [] : [subject('host', resource.master)]),
+      ];
+    case 'fdb':
+      return [entrySubject('host', resource.link, resource.mac)];
+    // Answered for once there is a way to it.
     case 'neighbour':
+      return [entrySubject(resource.place, resource.link, resource.mac)];
+    case 'link-up':
       return [subject(resource.place, resource.link)];
     case 'address': {
       const { place, link, address } = resource;
       return [subject(place, link), addressSubject(place, address.slice(0, address.indexOf('/')))];
     }
     case 'route': {
-      const { place, link, table, source } = resource;
+      const { place, table, source } = resource;
       return [
-        subject(place, link),
         ...(table === undefined ? [] : [tableSubject(place, table)]),
         ...(source === undefined ? [] : [addressSubject(place, source)]),
       ];
@@ -87,6 +111,10 @@ function subject(place: Place, name: string): string {
 
 function addressSubject(place: Place, address: string): string {
   return subject(place, `address/${address}`);
+}
+
+function entrySubject(place: Place, link: string, mac: string): string {
+  return subject(place, `${link}/${mac}`);
 }
 
 function tableSubject(place: Place, table: number): string {
@@ -126,12 +154,15 @@ export function withoutWhatGoesWithItsLink(resources: readonly LinkResource[]): 
     resources.flatMap((resource) => {
       if (resource.kind === 'veth') return [subject({ sandbox: resource.sandbox }, resource.peer)];
       if (resource.kind === 'plugin-endpoint') return [subject({ sandbox: resource.sandbox }, resource.link)];
+      if (resource.kind === 'vxlan') return [subject('host', resource.name)];
       return resource.kind === 'macvlan' || resource.kind === 'ipvlan' ? [subject(resource.place, resource.name)] : [];
     }),
   );
-  return resources.filter(
-    (resource) =>
+  return resources.filter((resource) => {
+    if (resource.kind === 'fdb') return !leaving.has(subject('host', resource.link));
+    return (
       (resource.kind !== 'address' && resource.kind !== 'route' && resource.kind !== 'neighbour') ||
-      !leaving.has(subject(resource.place, resource.link)),
-  );
+      !leaving.has(subject(resource.place, resource.link))
+    );
+  });
 }

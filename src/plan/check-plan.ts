@@ -85,6 +85,11 @@ function trespass(resource: Resource, own: Own): string | undefined {
       return linkOnHost(resource.parent, own);
     case 'dummy':
       return resource.tag === own.tag ? undefined : `its tag must be "${own.tag}"`;
+    case 'vxlan':
+      if (resource.tag !== own.tag) return `its tag must be "${own.tag}"`;
+      return resource.master === undefined ? undefined : linkOnHost(resource.master, own);
+    case 'fdb':
+      return linkOnHost(resource.link, own);
     case 'plugin-network':
     case 'plugin-endpoint':
       return resource.plugin === own.network.driver
@@ -166,6 +171,9 @@ function parameter(place: Place, key: string, own: Own): string | undefined {
 }
 
 function intent(resource: FirewallResource, own: Own): string | undefined {
+  if (resource.kind === 'vtep-guard' || resource.kind === 'vtep') {
+    return "who may speak to a port of the host is not a network's to say; that is for guardPlan";
+  }
   const link = linkOnHost(resource.bridge, own);
   if (link !== undefined) return link;
   switch (resource.kind) {
@@ -183,6 +191,8 @@ function intent(resource: FirewallResource, own: Own): string | undefined {
       );
       return asked ? undefined : 'nobody asked to publish these ports';
     }
+    case 'branch':
+      return linkOnHost(resource.link, own) ?? subnetOwn(resource.subnet, own);
     case 'isolate':
     case 'internal':
     case 'masquerade':

@@ -14,6 +14,10 @@ export function describeResource(resource: Resource): string {
       return `vlan ${resource.name} id ${resource.id} on ${resource.parent}`;
     case 'dummy':
       return `dummy ${resource.name}`;
+    case 'vxlan':
+      return `vxlan ${resource.name} id ${resource.vni} local ${resource.local} dstport ${resource.port}${resource.master === undefined ? '' : ` master ${resource.master}`}`;
+    case 'fdb':
+      return `fdb ${resource.mac} dst ${resource.vtep} on ${resource.link}`;
     case 'neighbour':
       return `neighbour ${resource.address} at ${resource.mac} on ${resource.link}${at(resource.place)}`;
     case 'plugin-network':
@@ -40,8 +44,14 @@ export function describeResource(resource: Resource): string {
       return `${resource.to === undefined ? 'masquerade' : 'snat'} ${resource.subnet} not to ${resource.bridge}${resource.to === undefined ? '' : ` as ${resource.to}`}`;
     case 'hairpin':
       return `hairpin ${resource.subnet} on ${resource.bridge}`;
+    case 'branch':
+      return `branch ${resource.link} of ${resource.subnet} on ${resource.bridge}`;
     case 'publish':
       return describePublish(resource);
+    case 'vtep-guard':
+      return `guard udp ${bracketed(resource.local)}:${resource.port} (VXLAN)`;
+    case 'vtep':
+      return `vtep ${resource.address} may speak to udp port ${resource.port} (VXLAN)`;
   }
 }
 

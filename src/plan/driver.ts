@@ -7,7 +7,7 @@
  *
  * All functions are plain and synchronous: a planner that awaits, reads a file, looks at the clock or runs a program is a bug.
  */
-import type { Endpoint, JsonObject, Network, Pool } from '../model/records.ts';
+import type { Endpoint, Family, JsonObject, Network, Pool } from '../model/records.ts';
 import type { Facts } from './kernel.ts';
 import type { Plan } from './resource.ts';
 
@@ -43,12 +43,53 @@ export interface DriverDefaults {
   readonly allowDirectRouting: boolean;
 }
 
+/** What the cluster gives a new network of scope `global`, the same for every host. */
+export interface ClusterDraft {
+  /** VXLAN network identifiers that nobody else of the cluster uses; a network takes the first. */
+  readonly vnis: readonly number[];
+  /** The smallest MTU among the ways between the hosts, bytes. */
+  readonly underlayMtu: number;
+  /** Family of the hosts' underlay addresses. */
+  readonly outerFamily: Family;
+  /** UDP port of VXLAN. */
+  readonly port: number;
+}
+
+/** One host's place in the underlay. */
+export interface Underlay {
+  /** Its IPv4 address there, where it has one. */
+  readonly vtep?: string;
+  readonly vtep6?: string;
+}
+
+/**
+ * What another host has of a network: an endpoint, or, where each host gives addresses out of blocks of its own (`mode=block`), all
+ * the blocks of that host.
+ */
+export type Peer =
+  | {
+      readonly kind: 'endpoint';
+      /** "10.77.0.5", "fd00:77::5"; without a length. */
+      readonly addresses: readonly string[];
+      readonly mac: string;
+      /** Underlay address of its host, of the network's outer family. */
+      readonly vtep: string;
+    }
+  | {
+      readonly kind: 'blocks';
+      /** "10.77.3.0/24" */
+      readonly blocks: readonly string[];
+      readonly vtep: string;
+    };
+
 export interface ConfigureInput {
   readonly draft: NetworkDraft;
   /** The networks that there are. */
   readonly networks: readonly Network[];
   readonly facts: Facts;
   readonly defaults: DriverDefaults;
+  /** Absent where this host is in no cluster. */
+  readonly cluster?: ClusterDraft;
 }
 
 /** An option's names: Docker's (and podman's) spellings that mean ours. */
@@ -105,6 +146,18 @@ export interface DriverDefinition<Settings> {
     settings: Settings,
     change: { readonly mtu: number; readonly facts: Facts },
   ) => Settings;
+  /**
+   * The settings as this host keeps them in its own ledger. Those that `configure` decided on are the same for all hosts of a
+   * cluster; a driver whose plans name the host's own place among them has this. Throws TsnetError to refuse.
+   */
+  readonly localize?: (network: Network, settings: Settings, underlay: Underlay) => Settings;
+  /** What must exist on this host for what another host has of the network, in the order in which it is made. */
+  readonly peerPlan?: (network: Network, settings: Settings, peer: Peer) => Plan;
+  /**
+   * What keeps strangers out of the network's underlay: `vteps` are the hosts that may speak to this one. Networks may share
+   * parts of it, which stay as long as one of them does.
+   */
+  readonly guardPlan?: (network: Network, settings: Settings, vteps: readonly string[]) => Plan;
   /** What must exist for the network. */
   readonly networkPlan: (network: Network, settings: Settings) => Plan;
   /** What must exist for one endpoint, default routes left out: those belong to the sandbox (`sandbox-plan.ts`). */
@@ -114,11 +167,14 @@ export interface DriverDefinition<Settings> {
 /** A driver as the engine holds it, its settings type closed over. */
 export interface Driver extends Omit<
   DriverDefinition<JsonObject>,
-  'endpointDefaults' | 'changeMtu' | 'networkPlan' | 'endpointPlan'
+  'endpointDefaults' | 'changeMtu' | 'localize' | 'peerPlan' | 'guardPlan' | 'networkPlan' | 'endpointPlan'
 > {
   readonly [MADE_BY_DEFINE_DRIVER]: true;
   readonly endpointDefaults: (network: Network) => EndpointDefaults;
   readonly changeMtu?: (network: Network, change: { readonly mtu: number; readonly facts: Facts }) => JsonObject;
+  readonly localize?: (network: Network, underlay: Underlay) => JsonObject;
+  readonly peerPlan?: (network: Network, peer: Peer) => Plan;
+  readonly guardPlan?: (network: Network, vteps: readonly string[]) => Plan;
   readonly networkPlan: (network: Network) => Plan;
   readonly endpointPlan: (network: Network, endpoint: Endpoint) => Plan;
 }
@@ -130,7 +186,8 @@ export interface Driver extends Omit<
 export function defineDriver<Settings extends JsonObject>(
   definition: DriverDefinition<Settings> & { readonly parseSettings: (settings: JsonObject) => Settings },
 ): Driver {
-  const { parseSettings, endpointDefaults, changeMtu, networkPlan, endpointPlan, ...rest } = definition;
+  const { parseSettings, endpointDefaults, changeMtu, networkPlan, endpointPlan, ...others } = definition;
+  const { localize, peerPlan, guardPlan, ...rest } = others;
   return {
     ...rest,
     [MADE_BY_DEFINE_DRIVER]: true,
@@ -138,6 +195,15 @@ export function defineDriver<Settings extends JsonObject>(
     ...(changeMtu === undefined
       ? {}
       : { changeMtu: (network, change) => changeMtu(network, parseSettings(network.settings), change) }),
+    ...(localize === undefined
+      ? {}
+      : { localize: (network, underlay) => localize(network, parseSettings(network.settings), underlay) }),
+    ...(peerPlan === undefined
+      ? {}
+      : { peerPlan: (network, peer) => peerPlan(network, parseSettings(network.settings), peer) }),
+    ...(guardPlan === undefined
+      ? {}
+      : { guardPlan: (network, vteps) => guardPlan(network, parseSettings(network.settings), vteps) }),
     networkPlan: (network) => networkPlan(network, parseSettings(network.settings)),
     endpointPlan: (network, endpoint) => endpointPlan(network, parseSettings(network.settings), endpoint),
   };

@@ -18,6 +18,10 @@ export type Observation =
 /** Something tagged ours that no plan names. */
 export type Orphan =
   | { readonly kind: 'link'; readonly name: string; readonly tag: string }
+  /** An entry of a VXLAN device: where a MAC lives. */
+  | { readonly kind: 'fdb'; readonly link: string; readonly mac: string; readonly vtep: string }
+  /** A permanent neighbour on a VXLAN device. */
+  | { readonly kind: 'neighbour'; readonly link: string; readonly address: string; readonly mac: string }
   | {
       readonly kind: 'rule';
       readonly family: Family;
@@ -135,8 +139,11 @@ export interface Kernel {
   remove(plan: Plan, namespaces: Namespaces): Promise<void>;
   /** One observation a resource, in the plan's order. */
   observe(plan: Plan, namespaces: Namespaces): Promise<Observation[]>;
-  /** Everything tagged ours that `plans` do not name. */
-  orphans(plans: Plan): Promise<Orphan[]>;
+  /**
+   * Everything tagged ours that `plans` do not name. Entries of VXLAN devices count only on the links of `closed`: those whose remote
+   * ends `plans` names all.
+   */
+  orphans(plans: Plan, closed?: ReadonlySet<string>): Promise<Orphan[]>;
   /** Removes orphans. */
   sweep(orphans: readonly Orphan[]): Promise<void>;
   /** Removes our chains altogether, once nothing of ours uses them; the administrator's chain goes only if it is empty. */

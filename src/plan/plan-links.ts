@@ -17,7 +17,7 @@ export function linksMade(resource: Resource): string[] {
   if (kind === 'veth') return [resource.host];
   if (kind === 'bridge') return resource.adopted ? [] : [resource.name];
   if (kind === 'macvlan' || kind === 'ipvlan') return resource.place === 'host' ? [resource.name] : [];
-  return kind === 'vlan' || kind === 'dummy' ? [resource.name] : [];
+  return kind === 'vlan' || kind === 'dummy' || kind === 'vxlan' ? [resource.name] : [];
 }
 
 /** The links of the host that must be there before the resource. */
@@ -31,11 +31,14 @@ export function linksUsed(resource: Resource): string[] {
     case 'plugin-endpoint':
       return [];
     case 'veth':
+    case 'vxlan':
       return resource.master === undefined ? [] : [resource.master];
     case 'macvlan':
     case 'ipvlan':
     case 'vlan':
       return [resource.parent];
+    case 'fdb':
+      return [resource.link];
     case 'link-up':
     case 'address':
     case 'neighbour':

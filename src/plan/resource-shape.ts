@@ -69,7 +69,7 @@ const optional = (field: Field): Field => ({ ...field, optional: true });
 
 /** A kind without a shape does not compile. */
 const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
-  bridge: { name: link, mtu, mac: optional(mac), adopted: flag, tag: text },
+  bridge: { name: link, mtu, mac: optional(mac), adopted: flag, multicastSnooping: optional(flag), tag: text },
   veth: {
     sandbox: text,
     host: link,
@@ -101,6 +101,17 @@ const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
   },
   vlan: { name: link, parent: link, id: whole(1, 4094), tag: text },
   dummy: { name: link, tag: text },
+  vxlan: {
+    name: link,
+    vni: whole(1, 2 ** 24 - 1),
+    port,
+    local: address,
+    master: optional(link),
+    mtu,
+    mac,
+    tag: text,
+  },
+  fdb: { link, mac, vtep: address },
   neighbour: { place, link, address, mac },
   'plugin-network': {
     plugin: text,
@@ -130,6 +141,7 @@ const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
     destination: prefix,
     link,
     via: optional(address),
+    onLink: optional(flag),
     table: optional(table),
     source: optional(address),
   },
@@ -146,8 +158,11 @@ const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
   },
   internal: { family, bridge: link, subnet: prefix },
   icc: { family, bridge: link, allow: flag, internal: flag },
-  masquerade: { family, bridge: link, subnet: prefix, to: optional(address) },
+  masquerade: { family, bridge: link, subnet: prefix, to: optional(address), keepWithin: optional(flag) },
   hairpin: { family, bridge: link, subnet: prefix },
+  branch: { family, bridge: link, subnet: prefix, link },
+  'vtep-guard': { family, port, local: address },
+  vtep: { family, port, address },
   publish: {
     family,
     bridge: link,

@@ -21,6 +21,8 @@ export interface BridgeResource {
   readonly mac?: string;
   /** Somebody else's bridge: must exist, is used, is never changed or deleted. */
   readonly adopted: boolean;
+  /** Snoop IGMP and MLD (absent: as the kernel does). Off, multicast reaches all ports: neighbours are found without a querier. */
+  readonly multicastSnooping?: false;
   /** Interface alias (IFLA_IFALIAS) that marks it ours. */
   readonly tag: string;
 }
@@ -96,6 +98,37 @@ export interface DummyResource {
   readonly tag: string;
 }
 
+/**
+ * A VXLAN device of the host (RFC 7348), up: the way to the other hosts of a network. It learns nothing (`nolearning`) and asks
+ * nobody: its `fdb` entries say where a MAC lives, its neighbours answer ARP and ND in the place of the others (`proxy`), and
+ * what neither knows is dropped.
+ */
+export interface VxlanResource {
+  readonly kind: 'vxlan';
+  readonly name: string;
+  /** VXLAN network identifier, 1…16777215. */
+  readonly vni: number;
+  /** UDP port of all hosts. */
+  readonly port: number;
+  /** This host's address in the underlay (its VTEP); its family is that of all of them. */
+  readonly local: string;
+  /** The bridge that it is a port of; absent: packets are routed into it. */
+  readonly master?: string;
+  readonly mtu: number;
+  readonly mac: string;
+  /** `tsnet:<network id>` */
+  readonly tag: string;
+}
+
+/** Behind which host a MAC lives, for good: an entry in the forwarding table of a VXLAN device of the host. */
+export interface FdbResource {
+  readonly kind: 'fdb';
+  readonly link: string;
+  readonly mac: string;
+  /** Underlay address of that host. */
+  readonly vtep: string;
+}
+
 /** Who has an address on a link's segment, for good (NUD_PERMANENT): nobody is asked, nobody is told. */
 export interface NeighbourResource {
   readonly kind: 'neighbour';
@@ -132,6 +165,8 @@ export interface RouteResource {
   readonly link: string;
   /** Next hop; absent: on link. */
   readonly via?: string;
+  /** IPv4: the next hop is on the link, whatever subnets the link has (RTNH_F_ONLINK). */
+  readonly onLink?: true;
   /** Routing table; absent: main. */
   readonly table?: number;
   /** Address that packets of the host leave with (RTA_PREFSRC); absent: as the kernel finds. */
@@ -202,6 +237,39 @@ export interface MasqueradeIntent extends FirewallIntent {
   readonly subnet: string;
   /** SNAT to this address instead (`com.docker.network.host_ipv4`). */
   readonly to?: string;
+  /** What goes to the subnet itself keeps its source, though it leaves by a `branch`. */
+  readonly keepWithin?: true;
+}
+
+/**
+ * A link by which the rest of the network is reached (routed overlay): packets pass between it and the bridge as if they had
+ * stayed within; from it to anywhere else, and from elsewhere to it, none does.
+ */
+export interface BranchIntent extends FirewallIntent {
+  readonly kind: 'branch';
+  readonly subnet: string;
+  readonly link: string;
+}
+
+/**
+ * A UDP port of the host that VXLAN packets come in by: whoever is no `vtep` of it is dropped, before conntrack. What this host
+ * sends from `local` to that port is never translated.
+ */
+export interface VtepGuardIntent {
+  readonly kind: 'vtep-guard';
+  readonly family: Family;
+  readonly port: number;
+  /** This host's own underlay address. */
+  readonly local: string;
+}
+
+/** A host of the cluster that may speak to a guarded port. */
+export interface VtepIntent {
+  readonly kind: 'vtep';
+  readonly family: Family;
+  readonly port: number;
+  /** Its underlay address. */
+  readonly address: string;
 }
 
 /** What published ports of a network need once: masquerading of DNATed flows from 127.0.0.0/8 and from the network itself. */
@@ -234,6 +302,8 @@ export type LinkResource =
   | IpvlanResource
   | VlanResource
   | DummyResource
+  | VxlanResource
+  | FdbResource
   | PluginNetworkResource
   | PluginEndpointResource
   | LinkUpResource
@@ -244,7 +314,15 @@ export type LinkResource =
   | SysctlResource;
 
 export type FirewallResource =
-  IsolateIntent | InternalIntent | IccIntent | MasqueradeIntent | HairpinIntent | PublishIntent;
+  | IsolateIntent
+  | InternalIntent
+  | IccIntent
+  | MasqueradeIntent
+  | HairpinIntent
+  | BranchIntent
+  | PublishIntent
+  | VtepGuardIntent
+  | VtepIntent;
 
 export type Resource = LinkResource | FirewallResource;
 
@@ -258,7 +336,10 @@ export const FIREWALL_KINDS: Readonly<Record<FirewallResource['kind'], true>> = 
   icc: true,
   masquerade: true,
   hairpin: true,
+  branch: true,
   publish: true,
+  'vtep-guard': true,
+  vtep: true,
 };
 
 export function isFirewall(resource: Resource): resource is FirewallResource {

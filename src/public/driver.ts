@@ -16,6 +16,7 @@ export type {
 export {
   defineDriver,
   DRIVER_API,
+  type ClusterDraft,
   type ConfigureInput,
   type Driver,
   type DriverDefaults,
@@ -24,6 +25,8 @@ export {
   type NetworkDraft,
   type OptionAliases,
   type OptionsSchema,
+  type Peer,
+  type Underlay,
 } from '../plan/driver.ts';
 export type { Facts, HostLink, HostRoute } from '../plan/kernel.ts';
 export { describeResource } from '../plan/describe.ts';

@@ -48,7 +48,7 @@ function planOf(context: EngineContext, network: Parameters<typeof driverOf>[1])
 }
 
 function linksOf(resource: Resource): readonly string[] {
-  if (resource.kind === 'bridge' || resource.kind === 'dummy') return [resource.name];
+  if (resource.kind === 'bridge' || resource.kind === 'dummy' || resource.kind === 'vxlan') return [resource.name];
   if (resource.kind === 'vlan' || resource.kind === 'macvlan' || resource.kind === 'ipvlan')
     return [resource.name, resource.parent];
   return 'link' in resource && 'place' in resource && resource.place === 'host' ? [resource.link] : [];

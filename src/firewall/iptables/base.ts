@@ -2,6 +2,7 @@
  * The chains that every network shares, and the jumps that lead into them. Names are the same in iptables and ip6tables.
  *
  *   raw     PREROUTING  → TSNET-PREROUTING   packets on the wrong interface, before conntrack and DNAT see them
+ *                         → TSNET-VTEP       VXLAN packets for this host: from hosts of the cluster only
  *   nat     PREROUTING  → TSNET              published ports, from elsewhere; only packets for an address of this host
  *           OUTPUT      → TSNET              published ports, from the host itself
  *           POSTROUTING → TSNET-POSTROUTING  source addresses
@@ -22,7 +23,7 @@ export const USER_CHAIN = 'TSNET-USER';
 
 /** Our chains, by table. */
 export const CHAINS: Readonly<Record<Table, readonly string[]>> = {
-  raw: ['TSNET-PREROUTING'],
+  raw: ['TSNET-PREROUTING', 'TSNET-VTEP'],
   filter: [USER_CHAIN, 'TSNET-FORWARD', 'TSNET-CT', 'TSNET-INTERNAL', 'TSNET-BRIDGE', 'TSNET'],
   nat: ['TSNET', 'TSNET-POSTROUTING'],
 };

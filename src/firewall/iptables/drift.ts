@@ -7,6 +7,7 @@ import type { FirewallResource } from '../../plan/resource.ts';
 import { baseJumps, CHAINS, targetOf, USER_CHAIN } from './base.ts';
 import { rulesOf } from './intent-rules.ts';
 import { TABLES, type RuleOrphan, type Table } from './rule.ts';
+import { isGuardRule } from './vtep-rules.ts';
 import { countOf, hasChain, rulesIn, type Ruleset } from './save.ts';
 
 /** Something wrong with what all networks share. */
@@ -72,7 +73,10 @@ export function observeIntents(
   });
 }
 
-/** Rules in our chains, the administrator's aside, that no intent explains, and repetitions of those that one does. */
+/**
+ * Rules in our chains, the administrator's aside, that no intent explains, and repetitions of those that one does. A guard of VXLAN
+ * is left alone where no intent is one: whoever knows no cluster must not open its port.
+ */
 export function orphanRules(intents: readonly FirewallResource[], ruleset: Ruleset, family: Family): RuleOrphan[] {
   const explained = new Set<string>();
   for (const intent of intents) {
@@ -83,10 +87,12 @@ export function orphanRules(intents: readonly FirewallResource[], ruleset: Rules
     for (const rule of rules) explained.add(`${table} ${chain} ${rule}`);
   }
   const orphans: RuleOrphan[] = [];
+  const knowsGuard = intents.some(({ kind }) => kind === 'vtep-guard');
   for (const table of TABLES) {
     for (const chain of CHAINS[table]) {
       if (chain === USER_CHAIN) continue;
       for (const rule of rulesIn(ruleset, table, chain)) {
+        if (!knowsGuard && isGuardRule({ chain, rule })) continue;
         // The first of equal rules is explained; `delete` makes the second one an orphan.
         if (!explained.delete(`${table} ${chain} ${rule}`)) orphans.push({ kind: 'rule', family, table, chain, rule });
       }

@@ -1,7 +1,14 @@
 /**
  * The intents of a network as iptables rules. A constant number a network, whatever the number of containers.
  */
-import type { HairpinIntent, IccIntent, InternalIntent, IsolateIntent, MasqueradeIntent } from '../../plan/resource.ts';
+import type {
+  BranchIntent,
+  HairpinIntent,
+  IccIntent,
+  InternalIntent,
+  IsolateIntent,
+  MasqueradeIntent,
+} from '../../plan/resource.ts';
 import type { Rule } from './rule.ts';
 
 /**
@@ -99,7 +106,26 @@ function sourceNat(intent: MasqueradeIntent | HairpinIntent, rule: string): Rule
 
 export function masqueradeRules(intent: MasqueradeIntent): Rule[] {
   const target = intent.to === undefined ? 'MASQUERADE' : `SNAT --to-source ${intent.to}`;
-  return [sourceNat(intent, `-s ${intent.subnet} ! -o ${intent.bridge} -j ${target}`)];
+  const elsewhere = intent.keepWithin === true ? `! -d ${intent.subnet} ` : '';
+  return [sourceNat(intent, `-s ${intent.subnet} ${elsewhere}! -o ${intent.bridge} -j ${target}`)];
+}
+
+/** In the first chain that drops, since what passes between a branch and its bridge is within the network, internal or not. */
+export function branchRules({ family, bridge, subnet, link }: BranchIntent): Rule[] {
+  const within = (rule: string, position: Rule['position']): Rule => ({
+    family,
+    table: 'filter',
+    chain: 'TSNET-INTERNAL',
+    position,
+    rule,
+  });
+  return [
+    { family, table: 'raw', chain: 'TSNET-PREROUTING', position: 'insert', rule: `-d ${subnet} -i ${link} -j RETURN` },
+    within(`-i ${link} -o ${bridge} -j ACCEPT`, 'insert'),
+    within(`-i ${bridge} -o ${link} -j ACCEPT`, 'insert'),
+    within(`-i ${link} -j DROP`, 'append'),
+    within(`-o ${link} -j DROP`, 'append'),
+  ];
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Observation, Orphan } from '../../plan/kernel.ts';
 import type { FirewallResource } from '../../plan/resource.ts';
 import { elementText, identity, joined, parseElement, type Element } from './element.ts';
 import { frameFaults } from './frame-faults.ts';
-import { elementsOf } from './intent-elements.ts';
+import { elementsOf, GUARD_SETS } from './intent-elements.ts';
 import { valueIn, type ListedTable } from './listing.ts';
 import { TABLE, type SetName } from './table.ts';
 
@@ -42,10 +42,15 @@ function familyOf(set: SetName, key: string): Family {
   return set.endsWith('6') || key.startsWith('ipv6 ') ? 6 : 4;
 }
 
-/** Elements that no intent explains. */
+/**
+ * Elements that no intent explains. A guard of VXLAN is left alone where no intent is one: whoever knows no cluster must not open
+ * its port.
+ */
 export function orphanElements(intents: readonly FirewallResource[], table: ListedTable | undefined): RuleOrphan[] {
   const explained = new Set(intents.flatMap(elementsOf).map(identity));
-  return [...(table?.sets ?? [])].flatMap(([set, elements]) =>
+  const knowsGuard = intents.some(({ kind }) => kind === 'vtep-guard');
+  const sets = [...(table?.sets ?? [])].filter(([set]) => knowsGuard || !GUARD_SETS.has(set));
+  return sets.flatMap(([set, elements]) =>
     [...elements].flatMap(([key, value]): RuleOrphan[] => {
       const element = parseElement(set, value === '' ? key : `${key} : ${value}`);
       if (explained.has(identity(element))) return [];

@@ -2,8 +2,16 @@
  * Firewall intents → elements of the table's sets and maps. What each set is for: `table.ts`.
  */
 import type { Family } from '../../model/records.ts';
-import type { FirewallResource, InternalIntent, IsolateIntent, PublishIntent } from '../../plan/resource.ts';
+import type {
+  FirewallResource,
+  InternalIntent,
+  IsolateIntent,
+  PublishIntent,
+  VtepGuardIntent,
+  VtepIntent,
+} from '../../plan/resource.ts';
 import type { Element } from './element.ts';
+import type { SetName } from './table.ts';
 
 const proto = (family: Family): string => `ipv${family}`;
 
@@ -58,6 +66,25 @@ function targetElements(intent: PublishIntent): Element[] {
   }));
 }
 
+function vtepElements(intent: VtepGuardIntent | VtepIntent): Element[] {
+  const { family } = intent;
+  const port = String(intent.port);
+  if (intent.kind === 'vtep') return [{ set: `vteps${family}`, key: [intent.address, port] }];
+  return [
+    { set: 'vxlan_ports', key: [proto(family), port] },
+    { set: `own_vteps${family}`, key: [intent.local, port] },
+  ];
+}
+
+/** Sets of a guard of VXLAN: whoever does not know the hosts of the cluster cannot tell what is too much in them. */
+export const GUARD_SETS: ReadonlySet<SetName> = new Set<SetName>([
+  'vxlan_ports',
+  'vteps4',
+  'vteps6',
+  'own_vteps4',
+  'own_vteps6',
+]);
+
 /** A subnet as nft(8) lists it: one address of its own without a length. */
 function listed(subnet: string, family: Family): string {
   const alone = family === 4 ? '/32' : '/128';
@@ -66,6 +93,7 @@ function listed(subnet: string, family: Family): string {
 
 /** The elements of one intent. */
 export function elementsOf(resource: FirewallResource): Element[] {
+  if (resource.kind === 'vtep-guard' || resource.kind === 'vtep') return vtepElements(resource);
   const { family, bridge } = resource;
   const intent = 'subnet' in resource ? { ...resource, subnet: listed(resource.subnet, family) } : resource;
   switch (intent.kind) {
@@ -95,6 +123,15 @@ export function elementsOf(resource: FirewallResource): Element[] {
         set: `hairpin${family}` as const,
         key: [source, bridge],
       }));
+    case 'branch':
+      // The branch is as an internal network: the way to its bridge is the only one.
+      return [
+        { set: `near${family}`, key: [intent.subnet, intent.link] },
+        { set: `home${family}`, key: [intent.subnet, intent.link] },
+        { set: 'internal', key: [proto(family), intent.link] },
+        { set: 'icc', key: [proto(family), bridge, intent.link], value: ['accept'] },
+        { set: 'icc', key: [proto(family), intent.link, bridge], value: ['accept'] },
+      ];
     case 'publish':
       if (intent.mode === 'routed') return [openElement(intent)];
       return [...targetElements(intent), ...(intent.direct === true ? [openElement(intent)] : [])];

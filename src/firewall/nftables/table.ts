@@ -3,6 +3,8 @@
  * particular to one of them is an element of a set or map (`elements.ts`).
  *
  *   prerouting −300  guard        packets on the wrong interface, before conntrack and DNAT see them
+ *                                 → underlay    VXLAN packets for this host: from hosts of the cluster only
+ *   output     −300  encapsulated  VXLAN packets of this host: not tracked, so that nobody translates them
  *   prerouting −100  prerouting   → published: DNAT of published ports, from elsewhere
  *   output     −100  output       → published: the same from the host itself
  *   forward       0  forward      → tsnet-user  the administrator's: created once, never flushed or edited
@@ -64,6 +66,9 @@ function familySets<N extends 4 | 6>(family: N) {
     /** Ports open at the container's own address. */
     open: { key: [address, 'inet_proto', 'inet_service'] },
     open_ranges: { key: ['inet_service', address, 'inet_proto'], interval: true },
+    /** Hosts that may speak VXLAN to this one, with the port; and this host's own address. */
+    vteps: { key: [address, 'inet_service'] },
+    own_vteps: { key: [address, 'inet_service'] },
   } as const satisfies Record<string, SetLayout>;
   return Object.fromEntries(Object.entries(sets).map(([name, layout]) => [setName(name, family), layout])) as {
     readonly [K in keyof typeof sets as `${K}${N}`]: SetLayout;
@@ -93,6 +98,8 @@ export const SETS = {
   leave: BRIDGE,
   /** Traffic within a network, as (family, bridge, bridge): accepted, or dropped (icc=false). */
   icc: { key: ['nf_proto', 'ifname', 'ifname'], value: ['verdict'] },
+  /** UDP ports of VXLAN on this host: closed but to `vteps`. */
+  vxlan_ports: { key: ['nf_proto', 'inet_service'] },
   ...familySets(4),
   ...familySets(6),
 } as const satisfies Record<string, SetLayout>;
@@ -112,9 +119,26 @@ const WITHIN = 'meta nfproto . iifname . oifname vmap @icc';
 
 /** Our chains but the administrator's, each before those that jump to it. */
 export const CHAINS = {
+  underlay: {
+    rules: {
+      // What a container sends to somebody else's port is forwarded, and none of our business.
+      'VXLAN of others': 'fib daddr type != local return',
+      'VXLAN: hosts of the cluster': 'ip saddr . udp dport @vteps4 notrack accept',
+      'VXLAN: hosts of the cluster (IPv6)': 'ip6 saddr . udp dport @vteps6 notrack accept',
+      'VXLAN: nobody else': 'drop',
+    },
+  },
+  encapsulated: {
+    hook: { type: 'filter', hook: 'output', priority: -300 },
+    rules: {
+      'VXLAN of this host: not translated': 'ip saddr . udp dport @own_vteps4 notrack',
+      'VXLAN of this host: not translated (IPv6)': 'ip6 saddr . udp dport @own_vteps6 notrack',
+    },
+  },
   guard: {
     hook: { type: 'filter', hook: 'prerouting', priority: -300 },
     rules: {
+      'VXLAN: from hosts of the cluster only': 'meta nfproto . udp dport @vxlan_ports jump underlay',
       'loopback of the host: not from containers': `ip daddr 127.0.0.0/8 ${FROM} @bridges drop`,
       // A packet of a container needs no look at the subnets, which costs more: `enter` knows where it may go.
       'from our networks: judged when forwarded': `${FROM} @bridges return`,
