@@ -17,8 +17,10 @@ import {
   type InterfaceAddress,
   type Prefix,
 } from '../model/address.ts';
+import type { ClusterConfig } from '../model/config.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Family } from '../model/records.ts';
+import { checkCluster } from './check-cluster.ts';
 import type { DaemonFile } from './daemon-file.ts';
 
 /** The addresses of the default network in one family, as far as they are given. */
@@ -34,6 +36,7 @@ export interface CheckedValues {
   readonly ipv4: BridgeAddresses;
   /** Empty while `ipv6` is false. */
   readonly ipv6: BridgeAddresses;
+  readonly cluster?: ClusterConfig;
 }
 
 interface AddressKeys {
@@ -87,7 +90,10 @@ export function checkValues(file: DaemonFile, given: ReadonlySet<string>): Check
   if (given.has('ip-masq') && file['ip-masq'] && !file.iptables) {
     notices.push('ip-masq: off because "iptables" is false: masquerading is a firewall rule');
   }
-  return { problems, notices, ipv4, ipv6: file.ipv6 ? ipv6 : {} };
+  const { cluster, ...ofCluster } = checkCluster(file);
+  problems.push(...ofCluster.problems);
+  notices.push(...ofCluster.notices);
+  return { problems, notices, ipv4, ipv6: file.ipv6 ? ipv6 : {}, ...(cluster === undefined ? {} : { cluster }) };
 }
 
 function readBridgeAddresses(

@@ -33,7 +33,31 @@ export interface DaemonFile {
   readonly 'quarantine-seconds': number;
   readonly 'self-heal': boolean;
   readonly drivers: readonly string[];
+  readonly 'cluster-store'?: string;
+  readonly 'cluster-store-opts'?: ClusterStoreOpts;
+  readonly 'cluster-advertise'?: string;
 }
+
+/** Our names and Docker's. */
+export type ClusterStoreOpts = Readonly<
+  Partial<
+    Record<
+      | 'ca'
+      | 'cert'
+      | 'key'
+      | 'user'
+      | 'password'
+      | 'ttl'
+      | 'kv.cacertfile'
+      | 'kv.certfile'
+      | 'kv.keyfile'
+      | 'kv.path'
+      | 'discovery.ttl'
+      | 'discovery.heartbeat',
+      string
+    >
+  >
+>;
 
 interface KeySchema {
   readonly $ref?: string;

@@ -9,6 +9,7 @@ import type { Config } from '../model/config.ts';
 import { TsnetError } from '../model/error.ts';
 import type { JsonObject, JsonValue } from '../model/records.ts';
 import { checkValues, type BridgeAddresses, type CheckedValues } from './check-values.ts';
+import { withoutSecret } from './check-cluster.ts';
 import { isNotNetworking, KNOWN_KEYS, whyWithoutEffect, type DaemonFile } from './daemon-file.ts';
 import { readDaemonFile } from './read-file.ts';
 import { shapeProblems } from './shape-problems.ts';
@@ -67,8 +68,9 @@ export function examineConfig(request: ConfigRequest): Examination {
   const shape = shapeOf(content);
   if (shape.length > 0) return { ...place, problems: shape, notices: [], entries: [] };
 
-  const entries = layer(content, request);
-  const file = Object.fromEntries(entries.map(({ key, value }) => [key, value])) as unknown as DaemonFile;
+  const layered = layer(content, request);
+  const file = Object.fromEntries(layered.map(({ key, value }) => [key, value])) as unknown as DaemonFile;
+  const entries = layered.map((entry) => ({ ...entry, value: withoutSecret(entry.key, entry.value) }));
   const given = new Set(entries.filter(({ origin }) => origin !== 'default').map(({ key }) => key));
   const checked = checkValues(file, given);
   const problems = [...checked.problems, ...rootProblems(file)];
@@ -147,7 +149,7 @@ function ignoredKeys(content: JsonObject): string[] {
 
 function toConfig(
   file: DaemonFile,
-  { ipv4, ipv6 }: CheckedValues,
+  { ipv4, ipv6, cluster }: CheckedValues,
   about: { readonly file?: string; readonly notices: readonly string[] },
 ): Config {
   return {
@@ -178,7 +180,10 @@ function toConfig(
     quarantineSeconds: file['quarantine-seconds'],
     selfHeal: file['self-heal'],
     drivers: file.drivers,
-    effective: file as unknown as JsonObject,
+    ...(cluster === undefined ? {} : { cluster }),
+    effective: Object.fromEntries(
+      Object.entries(file).map(([key, value]) => [key, withoutSecret(key, value as JsonValue)]),
+    ),
   };
 }
 

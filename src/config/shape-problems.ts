@@ -14,12 +14,15 @@ export function shapeProblems(file: JsonObject, knownKeys: readonly string[]): s
     .filter(({ keyword }) => keyword === 'additionalProperties')
     .map((fault) => {
       const key = String(fault.params['additionalProperty']);
-      const meant = fault.instancePath === '' ? nearestName(key, knownKeys) : nearestName(key, ['base', 'size']);
+      const meant = nearestName(key, fault.instancePath === '' ? knownKeys : INNER_KEYS);
       return `${fault.instancePath}/${key}${meant === undefined ? '' : ` (did you mean ${meant}?)`}`;
     });
   if (unknown.length > 0) problems.push(`unknown ${unknown.length === 1 ? 'key' : 'keys'} ${unknown.join(', ')}`);
   return problems;
 }
+
+/** Keys of the objects inside. */
+const INNER_KEYS = ['base', 'size', 'ca', 'cert', 'key', 'user', 'password', 'ttl'];
 
 /** A value as it stands in the file, cut to what fits a line. */
 export function show(value: JsonValue | undefined): string {
@@ -65,6 +68,16 @@ const PATTERN_WORDS: readonly (readonly [string, string])[] = [
   ['dns-opts', 'an option such as ndots:2'],
   ['dns-search', 'a domain'],
   ['drivers', 'a module or file'],
+  ['cluster-store', 'an address such as etcd://10.0.0.5:2379'],
+  ['ca', 'an absolute path'],
+  ['cert', 'an absolute path'],
+  ['key', 'an absolute path'],
+  ['kv.cacertfile', 'an absolute path'],
+  ['kv.certfile', 'an absolute path'],
+  ['kv.keyfile', 'an absolute path'],
+  ['ttl', 'seconds in double quotes'],
+  ['discovery.ttl', 'seconds in double quotes'],
+  ['cluster-advertise', 'an interface or an address, such as eth0:4789'],
 ];
 
 /** What an RFC 6901 pointer points at. */

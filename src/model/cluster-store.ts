@@ -30,18 +30,22 @@ export interface StoreExpectation {
   readonly revision?: Revision;
 }
 
+/** To delete what is not there is no error; each key at most once a transaction. */
 export type StoreOperation =
   /** `session`: the key goes when that session does. */
   | { readonly kind: 'put'; readonly key: string; readonly value: string; readonly session?: StoreSession }
   | { readonly kind: 'delete'; readonly key: string };
 
-/** All or nothing; at most {@link MAX_OPERATIONS} operations. */
+/** All or nothing; at most {@link MAX_OPERATIONS} operations, and as many expectations. */
 export interface StoreTransaction {
   readonly expect: readonly StoreExpectation[];
   readonly operations: readonly StoreOperation[];
 }
 
 export const MAX_OPERATIONS = 64;
+
+/** Bytes of UTF-8. */
+export const LARGEST_VALUE = 64 << 10;
 
 /** Where it failed, nothing was written. */
 export type TransactionAnswer = { readonly ok: true; readonly token: string } | { readonly ok: false };
@@ -53,7 +57,7 @@ export interface WatchHandlers {
   readonly reset: (snapshot: StoreSnapshot) => void;
   /** What was told may be old by so many milliseconds: the store is out of reach. Called again while it lasts. */
   readonly stale: (milliseconds: number) => void;
-  /** In touch again, and up to date. */
+  /** In touch, and up to date: told once at the beginning, and after each time that was stale. */
   readonly live: () => void;
 }
 
@@ -64,10 +68,14 @@ export interface StoreWatch {
 /** Shows that this host is alive: keys put with it vanish when it is not kept alive for its time. */
 export interface StoreSession {
   readonly id: string;
-  /** Milliseconds of the monotonic clock (`performance.now()`) until which the store certainly keeps it: last answer + time to live. */
+  /**
+   * Milliseconds of the monotonic clock (`performance.now()`) until which the store certainly keeps it: when the last sign of life
+   * that was answered was given + time to live.
+   */
   deadline(): number;
   /** Settles when the session is over without `close`: its deadline passed, or the store said so. */
   readonly lost: Promise<void>;
+  /** Ends it: its keys go now. */
   close(): Promise<void>;
 }
 
@@ -87,11 +95,13 @@ export interface StoreStatus {
 export interface ClusterStore {
   get(key: string): Promise<StoredItem | undefined>;
   list(prefix: string): Promise<StoreSnapshot>;
+  /** Where it rejects with TIMEOUT or RUNTIME it may have been done all the same: look before you do it again. */
   transact(transaction: StoreTransaction): Promise<TransactionAnswer>;
   /** Tells what happens in a directory after `token`, for as long as it is not closed: it reconnects by itself. */
   watch(prefix: string, token: string, handlers: WatchHandlers): StoreWatch;
   /** @param ttlMs Time to live, milliseconds. */
   openSession(ttlMs: number): Promise<StoreSession>;
   status(): StoreStatus;
+  /** Sessions that were not closed run out by themselves, so that a daemon that starts anew is not dead for the others meanwhile. */
   close(): Promise<void>;
 }

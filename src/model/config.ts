@@ -2,6 +2,7 @@
  * The configuration as the rest of tsnet sees it: every key present, validated, in our names. `src/config/` makes it from
  * daemon.json, the environment and the global options.
  */
+import type { ClusterAdvertise, ClusterStoreAddress, ClusterStoreOptions } from './cluster-address.ts';
 import type { JsonObject } from './records.ts';
 
 export interface AddressPool {
@@ -9,6 +10,16 @@ export interface AddressPool {
   readonly base: string;
   /** Prefix length of the subnets cut from it. */
   readonly size: number;
+}
+
+/** How this host takes part in a cluster: what overlay networks need. */
+export interface ClusterConfig {
+  readonly store: ClusterStoreAddress;
+  readonly storeOptions: ClusterStoreOptions;
+  /** Absent: the address that this host reaches the store from. */
+  readonly advertise?: ClusterAdvertise;
+  /** Seconds without a sign of life until the others take this host for dead. */
+  readonly ttlSeconds: number;
 }
 
 export interface Config {
@@ -55,6 +66,8 @@ export interface Config {
   /** Whether the daemon mends what others change in the kernel. */
   readonly selfHeal: boolean;
   readonly drivers: readonly string[];
+  /** Absent: this host shares nothing. */
+  readonly cluster?: ClusterConfig;
 
   /** What a person should know: keys that are not about networking, values that Docker would refuse too. One line each. */
   readonly notices: readonly string[];
