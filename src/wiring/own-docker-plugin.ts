@@ -1,5 +1,5 @@
 /** A Docker plugin that acts in this process: `tsnet docker-plugin`, with or without a daemon beside it. */
-import { dockerPluginEngine } from '../engine/docker-plugin.ts';
+import { dockerPluginEngine } from '../engine/docker-plugin/engine.ts';
 import { makeEngine } from '../engine/make-engine.ts';
 import type { Config } from '../model/config.ts';
 import { serveDockerPlugin, type DockerPlugin, type DockerPluginRequest } from '../runtimes/docker/serve-plugin.ts';

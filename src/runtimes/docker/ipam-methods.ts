@@ -1,5 +1,5 @@
 /** Docker's remote IPAM protocol (libnetwork, docs/ipam.md), server side. */
-import type { DockerPluginEngine } from '../../engine/docker-plugin.ts';
+import type { DockerPluginEngine } from '../../engine/docker-plugin/engine.ts';
 import { GATEWAY_WISH } from '../../plan/ipam-plugin.ts';
 import { flagIn, textIn, textsIn } from './message.ts';
 import type { Methods } from './methods.ts';

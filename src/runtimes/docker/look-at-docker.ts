@@ -1,5 +1,5 @@
 /** What a Docker engine lists as its own now (Engine API: GET /info, /networks, /networks/{id}). */
-import type { DockerSight, DockerSightNetwork } from '../../engine/docker-sight.ts';
+import type { DockerSight, DockerSightNetwork } from '../../engine/docker-plugin/sight.ts';
 import { TsnetError } from '../../model/error.ts';
 import { getJson } from '../references/unix-http.ts';
 import { isMessage, messageIn, messagesIn, textIn, type Message } from './message.ts';

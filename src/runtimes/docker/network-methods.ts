@@ -4,8 +4,8 @@
  * the driver, by Docker's names or ours.
  */
 import { withoutLength } from '../../model/address.ts';
-import type { DockerPluginEngine } from '../../engine/docker-plugin.ts';
-import type { DockerNetworkPool } from '../../engine/docker-networks.ts';
+import type { DockerPluginEngine } from '../../engine/docker-plugin/engine.ts';
+import type { DockerNetworkPool } from '../../engine/docker-plugin/networks.ts';
 import type { Endpoint } from '../../model/records.ts';
 import { ADDRESS_SPACES } from './ipam-methods.ts';
 import { flagIn, idIn, messageIn, messagesIn, textIn, textsIn, type Message } from './message.ts';

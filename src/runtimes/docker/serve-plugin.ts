@@ -4,7 +4,7 @@
  */
 import { createServer } from 'node:http';
 import path from 'node:path';
-import type { DockerPluginEngine } from '../../engine/docker-plugin.ts';
+import type { DockerPluginEngine } from '../../engine/docker-plugin/engine.ts';
 import { TsnetError } from '../../model/error.ts';
 import { ipamMethods } from './ipam-methods.ts';
 import { lookAtDocker } from './look-at-docker.ts';

@@ -6,22 +6,22 @@
  * are, and hold what was asked for by name. Addresses of containers live as long as the kernel's state, as leases: of the
  * network where it is ours, else of the subnet's own record.
  */
-import { familyOf, formatAddress, parseAddress, parsePrefix, withoutLength } from '../model/address.ts';
-import { TsnetError } from '../model/error.ts';
-import { timestamp } from '../model/ids.ts';
-import type { LedgerChange, LedgerView } from '../model/ledger.ts';
-import { DOCKER_IPAM, type DockerPool, type Family, type Network, type Pool } from '../model/records.ts';
-import { chooseAddress, restedAddresses } from '../ipam/choose-address.ts';
-import { completePools } from '../ipam/complete-pool.ts';
-import { refuseOverlap } from '../ipam/overlap.ts';
-import { hostProblem } from '../ipam/usable.ts';
-import { chooseSubnet } from './choose-subnet.ts';
-import type { EngineContext } from './context.ts';
-import { usedSubnets } from './create-network.ts';
-import { RELEASED_AT_ONCE } from './draft-endpoint.ts';
-import { withSpace } from './gc.ts';
-import { addressHolder } from './lookup.ts';
-import { recover } from './recover.ts';
+import { familyOf, formatAddress, parseAddress, parsePrefix, withoutLength } from '../../model/address.ts';
+import { TsnetError } from '../../model/error.ts';
+import { timestamp } from '../../model/ids.ts';
+import type { LedgerChange, LedgerView } from '../../model/ledger.ts';
+import { DOCKER_IPAM, type DockerPool, type Family, type Network, type Pool } from '../../model/records.ts';
+import { chooseAddress, restedAddresses } from '../../ipam/choose-address.ts';
+import { completePools } from '../../ipam/complete-pool.ts';
+import { refuseOverlap } from '../../ipam/overlap.ts';
+import { hostProblem } from '../../ipam/usable.ts';
+import { chooseSubnet } from '../choose-subnet.ts';
+import type { EngineContext } from '../context.ts';
+import { usedSubnets } from '../create-network.ts';
+import { RELEASED_AT_ONCE } from '../draft-endpoint.ts';
+import { withSpace } from '../gc.ts';
+import { addressHolder } from '../lookup.ts';
+import { recover } from '../recover.ts';
 
 export interface DockerPoolRequest {
   readonly family: Family;

@@ -2,23 +2,23 @@
  * What Docker asks of us as its plugin, as one interface: the way in for `src/runtimes/docker`, beside `engine.ts`, whose callers
  * have containers set up whole. It is not served over the daemon's API: only Docker may say what Docker has.
  */
-import type { Garbage } from './engine.ts';
-import type { EngineContext } from './context.ts';
-import type { DockerJoinAnswer, DockerJoinRequest, DockerEndpointRequest } from './docker-endpoints.ts';
-import type { CreateDockerNetworkRequest } from './docker-networks.ts';
-import type { DockerAddressRequest, DockerPoolRequest } from './docker-pools.ts';
-import type { DockerSight } from './docker-sight.ts';
-import type { DockerPool, Endpoint } from '../model/records.ts';
+import type { Garbage } from '../engine.ts';
+import type { EngineContext } from '../context.ts';
+import type { DockerJoinAnswer, DockerJoinRequest, DockerEndpointRequest } from './endpoints.ts';
+import type { CreateDockerNetworkRequest } from './networks.ts';
+import type { DockerAddressRequest, DockerPoolRequest } from './pools.ts';
+import type { DockerSight } from './sight.ts';
+import type { DockerPool, Endpoint } from '../../model/records.ts';
 import {
   joinDockerEndpoint,
   publishDockerPorts,
   removeDockerEndpoint,
   reserveDockerEndpoint,
   withdrawDockerPorts,
-} from './docker-endpoints.ts';
-import { createDockerNetwork, removeDockerNetwork } from './docker-networks.ts';
-import { releaseDockerAddress, releaseDockerPool, requestDockerAddress, requestDockerPool } from './docker-pools.ts';
-import { hasDockers, heedDocker, learnNamespaces } from './docker-sight.ts';
+} from './endpoints.ts';
+import { createDockerNetwork, removeDockerNetwork } from './networks.ts';
+import { releaseDockerAddress, releaseDockerPool, requestDockerAddress, requestDockerPool } from './pools.ts';
+import { hasDockers, heedDocker, learnNamespaces } from './sight.ts';
 
 export interface DockerPluginEngine {
   /** The warnings. */

@@ -1,12 +1,12 @@
 /** Networks that Docker makes through our plugin: ours in all but who gives the orders. */
-import { TsnetError } from '../model/error.ts';
-import { shortId } from '../model/ids.ts';
-import type { Network } from '../model/records.ts';
-import type { EngineContext } from './context.ts';
-import { createNetwork } from './create-network.ts';
-import { detach } from './detach.ts';
-import { recover } from './recover.ts';
-import { removeNetwork } from './remove-network.ts';
+import { TsnetError } from '../../model/error.ts';
+import { shortId } from '../../model/ids.ts';
+import type { Network } from '../../model/records.ts';
+import type { EngineContext } from '../context.ts';
+import { createNetwork } from '../create-network.ts';
+import { detach } from '../detach.ts';
+import { recover } from '../recover.ts';
+import { removeNetwork } from '../remove-network.ts';
 
 export interface DockerNetworkPool {
   readonly subnet: string;

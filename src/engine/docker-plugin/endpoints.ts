@@ -8,24 +8,24 @@
  */
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { contains, familyOf, formatInterface, parseInterface, parsePrefix } from '../model/address.ts';
-import { TsnetError } from '../model/error.ts';
-import { shortId, timestamp } from '../model/ids.ts';
-import type { LedgerChange } from '../model/ledger.ts';
-import { macFromAddress, parseMac } from '../model/mac.ts';
-import type { Endpoint, EndpointAddress, Family, Netns, Network, Sandbox } from '../model/records.ts';
-import { driverOf, namespacesOf, settled, type EngineContext } from './context.ts';
-import { detach } from './detach.ts';
-import { requireDockerNetwork } from './docker-networks.ts';
-import { HOST_LINK_DIGITS, nextHop } from './draft-endpoint.ts';
-import { withSpace } from './gc.ts';
-import { addressHolder } from './lookup.ts';
-import { publish } from './publish.ts';
-import { realize } from './realize.ts';
-import { recover } from './recover.ts';
-import { refuseNeighbours } from './shared-lan.ts';
-import { attempt, failure } from './undo.ts';
-import { withdraw } from './withdraw.ts';
+import { contains, familyOf, formatInterface, parseInterface, parsePrefix } from '../../model/address.ts';
+import { TsnetError } from '../../model/error.ts';
+import { shortId, timestamp } from '../../model/ids.ts';
+import type { LedgerChange } from '../../model/ledger.ts';
+import { macFromAddress, parseMac } from '../../model/mac.ts';
+import type { Endpoint, EndpointAddress, Family, Netns, Network, Sandbox } from '../../model/records.ts';
+import { driverOf, namespacesOf, settled, type EngineContext } from '../context.ts';
+import { detach } from '../detach.ts';
+import { requireDockerNetwork } from './networks.ts';
+import { HOST_LINK_DIGITS, nextHop } from '../draft-endpoint.ts';
+import { withSpace } from '../gc.ts';
+import { addressHolder } from '../lookup.ts';
+import { publish } from '../publish.ts';
+import { realize } from '../realize.ts';
+import { recover } from '../recover.ts';
+import { refuseNeighbours } from '../shared-lan.ts';
+import { attempt, failure } from '../undo.ts';
+import { withdraw } from '../withdraw.ts';
 
 export interface DockerEndpointRequest {
   readonly networkId: string;

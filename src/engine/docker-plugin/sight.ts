@@ -6,15 +6,15 @@
  * list says nothing, nor does one that does not answer. What was made a moment ago may not be listed yet. A container that
  * lives on without its Docker keeps its network.
  */
-import { checkSandboxName } from '../model/names.ts';
-import type { DockerOwner, DockerPool, Endpoint, Network, Sandbox } from '../model/records.ts';
-import type { EngineContext } from './context.ts';
-import { detach } from './detach.ts';
-import { releaseDockerPool } from './docker-pools.ts';
-import { removeDockerNetwork } from './docker-networks.ts';
-import type { Garbage } from './engine.ts';
-import { recover } from './recover.ts';
-import { reason } from './undo.ts';
+import { checkSandboxName } from '../../model/names.ts';
+import type { DockerOwner, DockerPool, Endpoint, Network, Sandbox } from '../../model/records.ts';
+import type { EngineContext } from '../context.ts';
+import { detach } from '../detach.ts';
+import { releaseDockerPool } from './pools.ts';
+import { removeDockerNetwork } from './networks.ts';
+import type { Garbage } from '../engine.ts';
+import { recover } from '../recover.ts';
+import { reason } from '../undo.ts';
 
 /** One engine's networks, as it lists them. */
 export interface DockerSight {
