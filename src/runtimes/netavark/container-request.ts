@@ -19,7 +19,7 @@ import {
   whole,
   type Fields,
 } from './json-fields.ts';
-import { address, readNetwork, type PodmanNetwork } from './network-info.ts';
+import { address, networkNameAt, readNetwork, withPluginDriver, type PodmanNetwork } from './network-info.ts';
 
 /** One container's place on one network. */
 export interface PodmanAttachment {
@@ -67,7 +67,9 @@ export function readContainerRequest(fields: Fields): ContainerRequest {
 export function readPluginRequest(fields: Fields): ContainerRequest {
   return {
     ...readContainer(fields),
-    attachments: [readAttachment(readNetwork(member(fields, 'network')), member(fields, 'network_options'))],
+    attachments: [
+      readAttachment(withPluginDriver(readNetwork(member(fields, 'network'))), member(fields, 'network_options')),
+    ],
   };
 }
 
@@ -78,7 +80,7 @@ function compareNames(a: string, b: string): number {
 
 function readContainer(fields: Fields): Omit<ContainerRequest, 'attachments'> {
   const id = text(fields, 'container_id');
-  if (id === '') throw undecodable('container_id: it is empty');
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(id)) throw undecodable(`container_id: "${id}" is no id of a container`);
   return {
     id,
     name: text(fields, 'container_name'),
@@ -88,7 +90,7 @@ function readContainer(fields: Fields): Omit<ContainerRequest, 'attachments'> {
 }
 
 function networkOptions(fields: Fields): (readonly [string, Fields])[] {
-  if (isList(fields, 'networks')) return objects(fields, 'networks').map((one) => [text(one, 'name'), one]);
+  if (isList(fields, 'networks')) return objects(fields, 'networks').map((one) => [networkNameAt(one, 'name'), one]);
   if (!has(fields, 'networks')) throw undecodable('networks: it is missing');
   return entries(fields, 'networks');
 }

@@ -38,6 +38,8 @@ export interface PodmanNetwork {
   readonly ipamDriver: string;
   readonly options: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of a driver that we are the plugin of: the options are our own, and podman makes no names known. */
+  readonly isPlugins?: true;
 }
 
 /** @throws TsnetError INVALID */
@@ -45,7 +47,7 @@ export function readNetwork(fields: Fields): PodmanNetwork {
   const networkInterface = optionalText(fields, 'network_interface');
   const ipam = optionalMember(fields, 'ipam_options');
   return {
-    name: text(fields, 'name'),
+    name: networkNameAt(fields, 'name'),
     id: text(fields, 'id'),
     driver: text(fields, 'driver'),
     ...(networkInterface === undefined || networkInterface === '' ? {} : { networkInterface }),
@@ -59,6 +61,22 @@ export function readNetwork(fields: Fields): PodmanNetwork {
     options: pairs(fields, 'options'),
     labels: pairs(fields, 'labels'),
   };
+}
+
+/** A network's name, which becomes that of a file. Podman's own rule. @throws TsnetError INVALID */
+export function networkNameAt(fields: Fields, key: string): string {
+  const name = text(fields, key);
+  if (isNetworkName(name)) return name;
+  throw undecodable(`${fields.path === '' ? key : `${fields.path}.${key}`}: "${name}" is no name of a network`);
+}
+
+export function isNetworkName(name: string): boolean {
+  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/.test(name);
+}
+
+/** A plugin's driver has the plugin's name; which of ours it stands for is an option. */
+export function withPluginDriver(network: PodmanNetwork): PodmanNetwork {
+  return { ...network, driver: network.options['driver'] ?? 'bridge', isPlugins: true };
 }
 
 function readSubnet(fields: Fields): PodmanSubnet {
