@@ -201,6 +201,8 @@ export interface Endpoint {
   /** Ports being published or withdrawn right now; part of `ports` while they are. */
   readonly changingPorts?: readonly PublishedPort[];
   readonly driverOptions: Readonly<Record<string, string>>;
+  /** Its runtime binds the published host ports itself, as Podman does: those sockets are in nobody's way, and nobody else holds the ports. */
+  readonly runtimeHoldsPorts?: true;
   readonly createdAt: string;
   readonly state: 'attaching' | 'attached' | 'detaching' | 'publishing' | 'unpublishing';
   /** Who is making the change; present in all states but `attached`. */

@@ -24,6 +24,8 @@ export function attachOptions(container: ContainerRequest, attachment: PodmanAtt
     // The lowest metric gives the default route; ours is the highest priority.
     ...(metric !== undefined && /^\d{1,9}$/.test(metric) ? { gatewayPriority: DEFAULT_METRIC - Number(metric) } : {}),
     aliases: aliases(container, attachment),
+    // Podman's conmon binds them.
+    runtimeHoldsPorts: true,
   };
 }
 
