@@ -23,6 +23,22 @@ kill $!
 learn ls
 `;
 
+/** A container of podman's comes and goes, the first time and again, with a published port. */
+const NETAVARK_LESSONS = `
+request() {
+  printf '{"container_id":"%s","container_name":"lesson","networks":{"lesson":{"interface_name":"eth0","static_ips":["10.99.0.2"],"aliases":["a"]}},' "$1"
+  printf '"port_mappings":[{"host_ip":"","host_port":65001,"container_port":80,"protocol":"tcp","range":1}],'
+  printf '"network_info":{"lesson":{"name":"lesson","id":"%064d","driver":"bridge","network_interface":"lesson0",' 1
+  printf '"subnets":[{"subnet":"10.99.0.0/24","gateway":"10.99.0.1"}],"ipv6_enabled":false,"internal":false,"dns_enabled":true}}}'
+}
+unshare --net sleep 30 &
+for id in c1 c2; do
+  request $id | learn --config "$TSNET_EXEC_ROOT/podman" setup /proc/$!/ns/net
+  request $id | learn --config "$TSNET_EXEC_ROOT/podman" teardown /proc/$!/ns/net
+done
+kill $!
+`;
+
 export const ENTRIES = [
   {
     name: 'tsnet',
@@ -39,6 +55,15 @@ export const ENTRIES = [
     ],
     lessons: TSNET_LESSONS,
     fallback: ['ls'],
+  },
+  {
+    name: 'netavark',
+    // Podman looks for a program of exactly this name.
+    file: 'netavark',
+    source: 'src/runtimes/netavark/main.ts',
+    first: ['src/client/remote-engine.ts', 'src/wiring/own-engine.ts'],
+    lessons: NETAVARK_LESSONS,
+    fallback: ['version'],
   },
 ];
 

@@ -64,6 +64,7 @@ export function draftEndpoint(context: EngineContext, change: LedgerChange, draf
     ordinal: siblings.reduce((highest, { ordinal }) => Math.max(highest, ordinal), -1) + 1,
     ports: [],
     driverOptions: options.driverOptions ?? {},
+    ...(options.runtimeHoldsPorts === true ? { runtimeHoldsPorts: true } : {}),
     createdAt: timestamp(context.now()),
     state: 'attaching',
     owner: context.self,

@@ -51,6 +51,8 @@ export interface AttachOptions {
   readonly ports?: readonly string[];
   readonly gatewayPriority?: number;
   readonly driverOptions?: Readonly<Record<string, string>>;
+  /** The container's runtime binds the published host ports itself: a program that has them may be the runtime, which knows best. */
+  readonly runtimeHoldsPorts?: boolean;
 }
 
 export interface ConnectRequest extends AttachOptions, Rehearsable {

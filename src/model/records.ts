@@ -244,6 +244,8 @@ export interface Endpoint {
   readonly driverOptions: Readonly<Record<string, string>>;
   /** Absent: what is inside the sandbox is ours to make. */
   readonly handOver?: HandOver;
+  /** Its runtime binds the published host ports itself, as Podman does: those sockets are in nobody's way, and nobody else holds the ports. */
+  readonly runtimeHoldsPorts?: true;
   readonly createdAt: string;
   readonly state: 'attaching' | 'attached' | 'detaching' | 'publishing' | 'unpublishing';
   /** Who is making the change; present in all states but `attached`. */

@@ -25,6 +25,7 @@ const attach = {
   ports: optional(texts('[IP:][HOST[-END]]:CONTAINER[-END][/tcp|udp|sctp]')),
   gatewayPriority: optional(Type.Integer({ description: 'The highest gives the default route' })),
   driverOptions: optional(pairs('Options of the driver')),
+  runtimeHoldsPorts: optional(flag('The runtime of the container binds the host ports itself')),
 };
 
 const runtime = {
