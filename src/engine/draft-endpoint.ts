@@ -56,6 +56,7 @@ export function draftEndpoint(context: EngineContext, change: LedgerChange, draf
     ordinal: siblings.reduce((highest, { ordinal }) => Math.max(highest, ordinal), -1) + 1,
     ports: [],
     driverOptions: options.driverOptions ?? {},
+    ...(options.bandwidth === undefined ? {} : { bandwidth: options.bandwidth }),
     createdAt: timestamp(context.now()),
     state: 'attaching',
     owner: context.self,

@@ -177,6 +177,18 @@ export interface DhcpLease {
   readonly domain?: string;
 }
 
+/** A token bucket: so much in the long run, so much at once. */
+export interface RateLimit {
+  readonly bitsPerSecond: number;
+  readonly burstBits: number;
+}
+
+/** Limits of an endpoint, seen from the container: `ingress` is what it receives. */
+export interface Bandwidth {
+  readonly ingress?: RateLimit;
+  readonly egress?: RateLimit;
+}
+
 export interface Endpoint {
   readonly version: 1;
   /** 64 hex digits. */
@@ -201,6 +213,8 @@ export interface Endpoint {
   /** Ports being published or withdrawn right now; part of `ports` while they are. */
   readonly changingPorts?: readonly PublishedPort[];
   readonly driverOptions: Readonly<Record<string, string>>;
+  /** Absent: as fast as it goes. */
+  readonly bandwidth?: Bandwidth;
   readonly createdAt: string;
   readonly state: 'attaching' | 'attached' | 'detaching' | 'publishing' | 'unpublishing';
   /** Who is making the change; present in all states but `attached`. */
