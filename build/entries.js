@@ -39,6 +39,28 @@ done
 kill $!
 `;
 
+/** What is learnt: to add a container and to delete it, with a published port and without, here and through a daemon. */
+const CNI_LESSONS = `
+unshare --net sleep 30 &
+holder=$!
+export CNI_CONTAINERID=lesson CNI_NETNS=/proc/$holder/ns/net CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni
+call() { printf '{"cniVersion":"1.0.0","name":"lesson","type":"tsnet","subnet":"10.99.0.0/24"%s}' "$2" | CNI_COMMAND=$1 learn; }
+twice() {
+  for port in 65001 65002; do
+    call ADD && call DEL
+    ports=',"runtimeConfig":{"portMappings":[{"hostPort":'$port',"containerPort":80,"protocol":"tcp"}]}'
+    call ADD "$ports" && call DEL "$ports"
+  done
+}
+twice
+"$NODE" "$DIST/tsnet.js" daemon & daemon=$!
+for _ in $(seq 100); do [ -S "$TSNET_EXEC_ROOT/tsnet.sock" ] && break; sleep 0.1; done
+twice
+kill $daemon $holder
+wait $daemon
+exit 0
+`;
+
 export const ENTRIES = [
   {
     name: 'tsnet',
@@ -64,6 +86,15 @@ export const ENTRIES = [
     first: ['src/client/remote-engine.ts', 'src/wiring/own-engine.ts'],
     lessons: NETAVARK_LESSONS,
     fallback: ['version'],
+  },
+  {
+    name: 'tsnet-cni',
+    file: 'tsnet-cni.js',
+    source: 'src/runtimes/cni/main.ts',
+    // What a call reads that a daemon carries out.
+    first: ['src/config/load.ts', 'src/runtimes/cni/ask-daemon.ts'],
+    lessons: CNI_LESSONS,
+    fallback: [],
   },
 ];
 

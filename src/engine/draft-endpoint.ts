@@ -65,6 +65,7 @@ export function draftEndpoint(context: EngineContext, change: LedgerChange, draf
     ports: [],
     driverOptions: options.driverOptions ?? {},
     ...(options.runtimeHoldsPorts === true ? { runtimeHoldsPorts: true } : {}),
+    ...(options.bandwidth === undefined ? {} : { bandwidth: options.bandwidth }),
     createdAt: timestamp(context.now()),
     state: 'attaching',
     owner: context.self,

@@ -216,6 +216,16 @@ export interface HandOver {
   readonly link: string;
   /** `reserved`: there is no link yet. `offered`: it is being made. `taken`: it is the runtime's, wherever that has it. */
   readonly stage: 'reserved' | 'offered' | 'taken';
+/** A token bucket: so much in the long run, so much at once. */
+export interface RateLimit {
+  readonly bitsPerSecond: number;
+  readonly burstBits: number;
+}
+
+/** Limits of an endpoint, seen from the container: `ingress` is what it receives. */
+export interface Bandwidth {
+  readonly ingress?: RateLimit;
+  readonly egress?: RateLimit;
 }
 
 export interface Endpoint {
@@ -246,6 +256,8 @@ export interface Endpoint {
   readonly handOver?: HandOver;
   /** Its runtime binds the published host ports itself, as Podman does: those sockets are in nobody's way, and nobody else holds the ports. */
   readonly runtimeHoldsPorts?: true;
+  /** Absent: as fast as it goes. */
+  readonly bandwidth?: Bandwidth;
   readonly createdAt: string;
   readonly state: 'attaching' | 'attached' | 'detaching' | 'publishing' | 'unpublishing';
   /** Who is making the change; present in all states but `attached`. */
