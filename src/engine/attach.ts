@@ -13,6 +13,7 @@ import { sandboxPlan, planDifference, type AttachedEndpoint } from '../plan/sand
 import type { Listener, SandboxFacts } from '../plan/kernel.ts';
 import type { Plan, Resource } from '../plan/resource.ts';
 import { claimPorts, listenersFor } from './claim-ports.ts';
+import { withClusterAddresses } from './cluster-addresses.ts';
 import { ABANDONED, driverOf, namespacesOf, settled, type EngineContext } from './context.ts';
 import { withDhcpAddresses } from './dhcp-addresses.ts';
 import { draftEndpoint } from './draft-endpoint.ts';
@@ -160,7 +161,9 @@ function loopback(sandbox: Sandbox): Resource {
 /** Attaches a sandbox to networks. The networks are brought up first if they are not. */
 export function attach(context: EngineContext, request: AttachRequest): Promise<Attached> {
   return withRemoteAddresses(context, request, (settled) =>
-    withDhcpAddresses(context, settled, (granted) => attachSettled(context, granted)),
+    withDhcpAddresses(context, settled, (granted) =>
+      withClusterAddresses(context, granted, (claimed) => attachSettled(context, claimed)),
+    ),
   );
 }
 

@@ -9,6 +9,7 @@ import type { Driver } from '../plan/driver.ts';
 import { handedPlan } from '../plan/handed-plan.ts';
 import type { IpamPlugins } from '../plan/ipam-plugin.ts';
 import type { ChangeLock, Kernel, Namespaces } from '../plan/kernel.ts';
+import type { Cluster } from './cluster.ts';
 import type { Drivers } from './drivers.ts';
 
 /** A container that the ledger does not know yet, as a resolver of references found it. */
@@ -34,6 +35,8 @@ export interface EngineContext {
   /** Paths, `netns:`, `pid:`, `docker:` … to a namespace. */
   readonly resolveContainer: (reference: string) => Promise<ContainerReference>;
   readonly version: string;
+  /** Present in a daemon that daemon.json names a cluster store to. */
+  readonly cluster?: Cluster;
 }
 
 /** The owner of an intent that its process gave up on: dead by definition, so that the next change finishes or undoes it. */

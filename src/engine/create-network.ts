@@ -6,11 +6,12 @@ import { checkNetworkName } from '../model/names.ts';
 import type { LedgerView } from '../model/ledger.ts';
 import { DOCKER_IPAM, type Family, type JsonValue, type Network, type Pool } from '../model/records.ts';
 import type { Facts } from '../plan/kernel.ts';
-import type { Driver, DriverDefaults } from '../plan/driver.ts';
+import type { ClusterDraft, Driver, DriverDefaults } from '../plan/driver.ts';
 import type { UsedSubnet } from '../ipam/choose-pool.ts';
 import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
 import { overlappingRoutes, refuseOverlap } from '../ipam/overlap.ts';
 import { chooseSubnet } from './choose-subnet.ts';
+import { isClustered, localized, requiredCluster, vnisOf } from './cluster.ts';
 import { driverOf, settled, type EngineContext } from './context.ts';
 import { checkDhcpNetwork, checkDhcpRequest, DHCP, isDhcp } from './dhcp-network.ts';
 import { noSuchDriver } from './drivers.ts';
@@ -67,16 +68,17 @@ export async function createNetwork(
       ...context.ledger.read(usedSubnets).map(({ subnet }) => subnet),
     ],
   } as const;
-  return withRemotePools(context, wanted, (remote) =>
-    createDrafted(context, {
+  return withRemotePools(context, wanted, (remote) => {
+    const input = {
       request: { ...request, name, options, ...(remote === undefined ? {} : { ipam: remote.ipam }) },
       driver,
       facts,
       typed,
       remote,
       docker,
-    }),
-  );
+    };
+    return isClustered(driver) ? createForCluster(context, input) : createDrafted(context, input, draftNetwork);
+  });
 }
 
 /** A network that could take no container is not made. */
@@ -89,11 +91,37 @@ async function checkEndpointLink({ kernel }: EngineContext, { endpointLink }: Dr
   );
 }
 
+const MOST_VNI_TRIES = 8;
+
+/** Claims name, subnets and number in the cluster first; another host may be making the same network. */
+async function createForCluster(context: EngineContext, input: DraftInput): Promise<CreateNetworkAnswer> {
+  const { request } = input;
+  const act = `create network ${request.name}`;
+  const cluster = requiredCluster(context, act);
+  for (let tries = 0; tries < MOST_VNI_TRIES; tries++) {
+    const drafted = { ...input, cluster: await cluster.draft() };
+    const shared = context.ledger.read((view) => draftNetwork(context, view, drafted));
+    const network = localized(context, shared, cluster.underlay());
+    const create = (): Promise<CreateNetworkAnswer> =>
+      createDrafted(context, drafted, (_, view) => {
+        // Whatever came in between is refused.
+        draftNetwork(context, view, drafted);
+        return network;
+      });
+    if (request.dryRun === true) return create();
+    const answer = await cluster.withNetwork(shared, vnisOf(context, network), create);
+    if (answer !== 'vni-taken') return answer;
+  }
+  throw new TsnetError('CONFLICT', `${act}: its VXLAN number is another network's; choose another`);
+}
+
+type Draft = (context: EngineContext, view: LedgerView, input: DraftInput) => Network;
+
 /** Writes the network down, makes it, and says that it is there. */
-async function createDrafted(context: EngineContext, input: DraftInput): Promise<CreateNetworkAnswer> {
+async function createDrafted(context: EngineContext, input: DraftInput, draftIt: Draft): Promise<CreateNetworkAnswer> {
   const { request, driver, facts } = input;
   const { name } = request;
-  const draft = (view: LedgerView): Network => draftNetwork(context, view, input);
+  const draft = (view: LedgerView): Network => draftIt(context, view, input);
   if (request.dryRun === true) {
     const network = context.ledger.read(draft);
     return {
@@ -130,13 +158,15 @@ interface DraftInput {
   readonly typed: Awaited<ReturnType<typeof parseOptions>>;
   readonly remote: RemotePools | undefined;
   readonly docker: DockerNetworkRequest | undefined;
+  /** For a network of a cluster. */
+  readonly cluster?: ClusterDraft;
 }
 
 /** The record of a network that does not exist yet, every conflict with those that do refused. */
 function draftNetwork(
   context: EngineContext,
   view: LedgerView,
-  { request, driver, facts, typed, remote, docker }: DraftInput,
+  { request, driver, facts, typed, remote, docker, cluster }: DraftInput,
 ): Network {
   const { name } = request;
   const other = view.networkByName(name);
@@ -199,6 +229,7 @@ function draftNetwork(
     networks: view.networks(),
     facts,
     defaults: driverDefaults(context),
+    ...(cluster === undefined ? {} : { cluster }),
   });
   refuseSameBridge(view, name, settings['bridge']);
   const configured: Network = { ...network, settings };

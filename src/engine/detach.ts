@@ -8,6 +8,7 @@ import { planDifference, sandboxPlan } from '../plan/sandbox-plan.ts';
 import type { Plan } from '../plan/resource.ts';
 import { attachedEndpoints } from './attach.ts';
 import { ABANDONED, driverOf, isAtWork, namespacesOf, type EngineContext } from './context.ts';
+import { releaseClaims } from './cluster-addresses.ts';
 import { endpointFlows } from './flows.ts';
 import { releaseLease } from './dhcp-lease.ts';
 import { releaseEndpoint } from './release.ts';
@@ -103,7 +104,13 @@ export async function detach(
   ledger.change((change) => {
     releaseEndpoint(context, change, endpoint);
   });
-  return [...failures, ...(await attempt(() => giveLeaseBack(context, network, endpoint)))];
+  return [
+    ...failures,
+    ...(await attempt(
+      () => giveLeaseBack(context, network, endpoint),
+      () => releaseClaims(context, network, endpoint),
+    )),
+  ];
 }
 
 async function giveLeaseBack(context: EngineContext, network: Network, endpoint: Endpoint): Promise<void> {

@@ -7,6 +7,7 @@ import type { Namespaces, Orphan } from '../plan/kernel.ts';
 import { TAG_PREFIX, type Plan, type Resource } from '../plan/resource.ts';
 import { sandboxPlan } from '../plan/sandbox-plan.ts';
 import { attachedEndpoints } from './attach.ts';
+import { isOfCluster } from './cluster.ts';
 import { driverOf, namespacesOf, type EngineContext } from './context.ts';
 import type { Drift } from './engine.ts';
 import { reason } from './undo.ts';
@@ -63,8 +64,9 @@ export function fullPlan(context: EngineContext, options: FullPlanOptions = {}):
   };
   context.ledger.read((view) => {
     for (const network of view.networks()) {
-      // The default network comes up with its first container; networks that somebody created are wanted always.
-      if (network.predefined && !view.isRealized(network.id)) continue;
+      // The default network comes up with its first container, and so does one of the cluster, which other hosts may have made.
+      // Networks that somebody created here are wanted always.
+      if ((network.predefined || isOfCluster(context, network)) && !view.isRealized(network.id)) continue;
       if (network.state !== 'active' || options.only?.networks.has(network.id) === false) continue;
       add({ owner: `network ${network.name}`, networkId: network.id }, network, () =>
         driverOf(context, network).networkPlan(network),

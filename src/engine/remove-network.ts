@@ -3,7 +3,8 @@ import { TsnetError } from '../model/error.ts';
 import type { Network } from '../model/records.ts';
 import type { LedgerView } from '../model/ledger.ts';
 import type { Plan } from '../plan/resource.ts';
-import type { EngineContext } from './context.ts';
+import { isClustered, requiredCluster, vnisOf } from './cluster.ts';
+import { driverOf, type EngineContext } from './context.ts';
 import { finishNetworkRemoval, removalPlan } from './finish-network-removal.ts';
 import { findNetwork } from './lookup.ts';
 import { recover } from './recover.ts';
@@ -63,6 +64,7 @@ export async function removeNetwork(
     });
     return { name: network.name, plan, warnings: [] };
   }
+  if (isClustered(driverOf(context, network))) await removeFromCluster(context, network);
   await context.lock.shared(async () => {
     // In one transaction with the check, so that no container can join in between.
     const removing = context.ledger.changeNetworks((change) => {
@@ -76,4 +78,13 @@ export async function removeNetwork(
     if (removing !== undefined) await finishNetworkRemoval(context, removing);
   });
   return { name: network.name, plan, warnings: [] };
+}
+
+/** First for all hosts, then here: a container that comes in between finds that the cluster has no such network. */
+async function removeFromCluster(context: EngineContext, network: Network): Promise<void> {
+  context.ledger.read((view) => {
+    refuseInUse(view, network);
+  });
+  const cluster = requiredCluster(context, `remove network ${network.name}`);
+  await cluster.removeNetwork(network, vnisOf(context, network));
 }

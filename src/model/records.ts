@@ -216,6 +216,8 @@ export interface HandOver {
   readonly link: string;
   /** `reserved`: there is no link yet. `offered`: it is being made. `taken`: it is the runtime's, wherever that has it. */
   readonly stage: 'reserved' | 'offered' | 'taken';
+}
+
 /** A token bucket: so much in the long run, so much at once. */
 export interface RateLimit {
   readonly bitsPerSecond: number;

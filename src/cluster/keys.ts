@@ -1,0 +1,67 @@
+/**
+ * Where everything is in the store of a cluster. Depth and values are such that etcd, ZooKeeper and Consul can all keep them.
+ *
+ * ```
+ * host/HOST              who is alive: goes with the host's session, 15 s after its last sign of life
+ * hostreg/HOST           who was ever here, for whoever clears up after a host that never returns
+ * hostnet/HOST/NETWORK   this host has endpoints there
+ * net/NETWORK            the network's record
+ * netname/NAME           → NETWORK: a name is claimed by making its key
+ * vni/NUMBER             → NETWORK
+ * pool/ADDRESS-LENGTH    → NETWORK
+ * ep/NETWORK/ADDRESS     the endpoint that has this address: making the key is claiming the address
+ * gc/holder              who clears up
+ * ```
+ */
+
+export const HOSTS = 'host/';
+export const REGISTERED_HOSTS = 'hostreg/';
+export const NETWORKS = 'net/';
+export const GC_HOLDER = 'gc/holder';
+
+export function hostKey(hostId: string): string {
+  return `${HOSTS}${hostId}`;
+}
+
+export function registrationKey(hostId: string): string {
+  return `${REGISTERED_HOSTS}${hostId}`;
+}
+
+export function networksOfHost(hostId: string): string {
+  return `hostnet/${hostId}/`;
+}
+
+export function networkOfHostKey(hostId: string, networkId: string): string {
+  return `${networksOfHost(hostId)}${networkId}`;
+}
+
+export function networkKey(networkId: string): string {
+  return `${NETWORKS}${networkId}`;
+}
+
+export function networkNameKey(name: string): string {
+  return `netname/${name}`;
+}
+
+export function vniKey(vni: number): string {
+  return `vni/${vni}`;
+}
+
+/** Keys are paths: "10.77.0.0/16" is written with a hyphen. */
+export function poolKey(subnet: string): string {
+  return `pool/${subnet.replace('/', '-')}`;
+}
+
+export function endpointsOf(networkId: string): string {
+  return `ep/${networkId}/`;
+}
+
+/** @param address "10.77.0.5" */
+export function endpointKey(networkId: string, address: string): string {
+  return `${endpointsOf(networkId)}${address}`;
+}
+
+/** What a key is called in its directory: "ep/…/10.77.0.5" → "10.77.0.5". */
+export function nameIn(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1);
+}

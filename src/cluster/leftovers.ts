@@ -1,0 +1,61 @@
+/**
+ * What is in the store and should not be any more: the keys of our own containers that ended while we could not tell, and those
+ * of hosts that never came back.
+ */
+import { MAX_OPERATIONS, type ClusterStore, type StoredItem } from '../model/cluster-store.ts';
+import { endpointsOf, hostKey, nameIn, networkOfHostKey, networksOfHost, registrationKey } from './keys.ts';
+import { parseEndpoint, type EndpointValue } from './values.ts';
+
+type Store = Pick<ClusterStore, 'get' | 'list' | 'transact'>;
+
+/** The endpoints of one host in one network. */
+export function ofHost(
+  items: Iterable<StoredItem>,
+  hostId: string,
+): { readonly item: StoredItem; readonly value: EndpointValue }[] {
+  return [...items].flatMap((item) => {
+    const value = parseEndpoint(item.value);
+    return value?.host === hostId ? [{ item, value }] : [];
+  });
+}
+
+/** Deletes keys as long as nobody wrote them since; answers how many. */
+export async function deleteUnchanged(store: Store, items: readonly StoredItem[]): Promise<number> {
+  let deleted = 0;
+  for (const { key, revision } of items) {
+    const answer = await store.transact({ expect: [{ key, revision }], operations: [{ kind: 'delete', key }] });
+    if (answer.ok) deleted += 1;
+  }
+  return deleted;
+}
+
+/** The networks that a host said it has endpoints in. */
+export async function networksOn(store: Store, hostId: string): Promise<string[]> {
+  const { items } = await store.list(networksOfHost(hostId));
+  return items.map(({ key }) => nameIn(key));
+}
+
+/**
+ * Deletes all that a host left behind, as long as it is not there. Answers how many endpoints it had; undefined when it came back
+ * meanwhile.
+ */
+export async function removeHost(store: Store, hostId: string): Promise<number | undefined> {
+  let removed = 0;
+  for (const networkId of await networksOn(store, hostId)) {
+    const { items } = await store.list(endpointsOf(networkId));
+    const keys = [...ofHost(items, hostId).map(({ item }) => item.key), networkOfHostKey(hostId, networkId)];
+    for (let at = 0; at < keys.length; at += MAX_OPERATIONS) {
+      const answer = await store.transact({
+        expect: [{ key: hostKey(hostId) }],
+        operations: keys.slice(at, at + MAX_OPERATIONS).map((key) => ({ kind: 'delete', key })),
+      });
+      if (!answer.ok) return undefined;
+    }
+    removed += keys.length - 1;
+  }
+  await store.transact({
+    expect: [{ key: hostKey(hostId) }],
+    operations: [{ kind: 'delete', key: registrationKey(hostId) }],
+  });
+  return removed;
+}

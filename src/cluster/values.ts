@@ -1,0 +1,69 @@
+/**
+ * What the keys of a cluster hold: JSON, written by tsnet of any version on any host, so that nothing in it is trusted to be there.
+ */
+import type { Network } from '../model/records.ts';
+
+/** A host that is alive. */
+export interface HostValue {
+  /** What people call it. */
+  readonly name: string;
+  /** Address that frames for its containers are sent to. */
+  readonly vtep: string;
+  /** UDP port of VXLAN there. */
+  readonly port: number;
+  /** Drawn anew with each boot: tells a host from another one that has its id. */
+  readonly epoch: string;
+}
+
+/** The holder of an address. An endpoint with two addresses has two keys with the same value. */
+export interface EndpointValue {
+  readonly mac: string;
+  /** Host that it is on. */
+  readonly host: string;
+  /** Of its sandbox; with the network that is one endpoint. */
+  readonly id: string;
+  /** Names that it answers to, the sandbox's own first. */
+  readonly names: readonly string[];
+}
+
+export interface NetworkValue {
+  readonly state: 'active' | 'deleting';
+  /** Host that is deleting it. */
+  readonly by?: string;
+  /** As the host that made it has it; what is different on each host is for its driver to fill in. */
+  readonly network: Network;
+}
+
+function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Undefined for what is no host. */
+export function parseHost(text: string): HostValue | undefined {
+  const { name, vtep, port, epoch } = parsed(text) ?? {};
+  if (typeof vtep !== 'string' || typeof epoch !== 'string' || typeof port !== 'number') return undefined;
+  return { name: typeof name === 'string' ? name : '', vtep, port, epoch };
+}
+
+/** Undefined for what is no endpoint. */
+export function parseEndpoint(text: string): EndpointValue | undefined {
+  const { mac, host, id, names } = parsed(text) ?? {};
+  if (typeof mac !== 'string' || typeof host !== 'string' || typeof id !== 'string') return undefined;
+  const known = Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
+  return { mac, host, id, names: known };
+}
+
+/** Undefined for what is no network that this tsnet can read. */
+export function parseNetwork(text: string): NetworkValue | undefined {
+  const { state, by, network } = parsed(text) ?? {};
+  if (state !== 'active' && state !== 'deleting') return undefined;
+  if (typeof network !== 'object' || network === null || (network as { version?: unknown }).version !== 1) {
+    return undefined;
+  }
+  return { state, network: network as Network, ...(typeof by === 'string' ? { by } : {}) };
+}

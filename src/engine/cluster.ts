@@ -1,0 +1,85 @@
+/**
+ * What the use cases ask of the cluster that this host is in (implemented in `src/daemon/cluster/`). Only a daemon is in one: it
+ * holds the session that says that this host is alive, and hears of the others.
+ */
+import type { ClaimRequest } from '../cluster/claims.ts';
+import { TsnetError } from '../model/error.ts';
+import type { Network } from '../model/records.ts';
+import type { ClusterDraft, Driver, Underlay } from '../plan/driver.ts';
+import { driverOf, type EngineContext } from './context.ts';
+
+export type { ClaimRequest };
+
+/** Addresses that are this host's in the whole cluster. */
+export interface Claim {
+  readonly ip?: string;
+  readonly ip6?: string;
+  /** Resolves when the other hosts have had time to hear of it. */
+  readonly heard: Promise<void>;
+}
+
+/** Every call rejects with RUNTIME or TIMEOUT where the store cannot be asked, within 2 s. */
+export interface Cluster {
+  /** What a driver is told when a network is made. */
+  draft(): Promise<ClusterDraft>;
+  /** This host's place among the others. */
+  underlay(): Underlay;
+  /**
+   * Writes a network down for all hosts and runs `work`; where that fails it is taken back. `vni-taken`: nothing was done, the number
+   * is another network's.
+   */
+  withNetwork<T>(network: Network, vnis: readonly number[], work: () => Promise<T>): Promise<T | 'vni-taken'>;
+  /** For a network whose record changed. */
+  updateNetwork(network: Network): Promise<void>;
+  /** @throws TsnetError FORBIDDEN while other hosts have endpoints on it */
+  removeNetwork(network: Network, vnis: readonly number[]): Promise<void>;
+  /**
+   * Claims addresses for an endpoint that is about to be made, and makes the endpoints of the other hosts known to the kernel: the
+   * network is up.
+   * @throws TsnetError FORBIDDEN, EXHAUSTED, NOT_FOUND
+   */
+  claim(request: ClaimRequest): Promise<Claim>;
+  /** The endpoint of a claim is on record, or the claim was released. */
+  settle(network: Network, addresses: readonly string[]): void;
+  /** Gives addresses back. Never rejects: what cannot be given back now is when the store can be asked again. */
+  release(network: Network, sandboxId: string, addresses: readonly string[]): Promise<void>;
+}
+
+/** Whether the networks of a driver are those of a cluster. A Docker plugin of scope global minds its own. */
+export function isClustered(driver: Pick<Driver, 'peerPlan'>): boolean {
+  return driver.peerPlan !== undefined;
+}
+
+/** The same of a network on record, whose driver may be gone. */
+export function isOfCluster({ drivers }: EngineContext, network: Network): boolean {
+  const driver = network.scope === 'global' ? drivers.of(network) : undefined;
+  return driver !== undefined && isClustered(driver);
+}
+
+/** @throws TsnetError where this process is in no cluster */
+export function requiredCluster({ cluster, config }: EngineContext, act: string): Cluster {
+  if (cluster !== undefined) return cluster;
+  if (config.cluster === undefined) {
+    throw new TsnetError(
+      'UNSUPPORTED',
+      `${act}: overlay networks need a store that the hosts share; name it in daemon.json ("cluster-store": "etcd://10.0.0.5:2379") and start \`tsnet daemon\``,
+    );
+  }
+  throw new TsnetError(
+    'RUNTIME',
+    `${act}: overlay networks need the daemon, which tells the other hosts; start it with \`tsnet daemon\``,
+  );
+}
+
+/** The numbers that a network has on the wire. */
+export function vnisOf(context: EngineContext, network: Network): number[] {
+  return driverOf(context, network)
+    .networkPlan(network)
+    .flatMap((resource) => (resource.kind === 'vxlan' ? [resource.vni] : []));
+}
+
+/** The record as this host has it. */
+export function localized(context: EngineContext, network: Network, underlay: Underlay): Network {
+  const { localize } = driverOf(context, network);
+  return localize === undefined ? network : { ...network, settings: localize(network, underlay) };
+}
