@@ -38,7 +38,13 @@ export default tseslint.config(
   fence(['src/dhcp/**'], ['plan', 'ipam', 'firewall', 'kernel', 'store', 'engine', 'config', 'cli', 'drivers']),
   fence(['src/plan/**', 'src/ipam/**', 'src/firewall/**'], ['kernel', 'store', 'engine', 'config', 'cli', 'drivers']),
   fence(['src/kernel/**', 'src/store/**'], ['engine', 'ipam', 'config', 'cli', 'drivers']),
-  fence(['src/launch/**', 'src/runtimes/**'], ['engine', 'ipam', 'firewall', 'store', 'config', 'cli', 'drivers']),
+  fence(['src/runtimes/**'], ['firewall', 'kernel', 'store', 'config', 'cli', 'drivers']),
+  fence(
+    ['src/launch/**', 'src/runtimes/references/**'],
+    ['engine', 'ipam', 'firewall', 'store', 'config', 'cli', 'drivers'],
+  ),
+  // Entry points: configuration and wiring are theirs.
+  fence(['src/runtimes/*/main.ts'], ['firewall', 'store', 'cli', 'drivers']),
   fence(['src/config/**'], ['kernel', 'store', 'engine', 'cli', 'drivers']),
   fence(
     ['src/client/**'],

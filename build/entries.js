@@ -23,6 +23,44 @@ kill $!
 learn ls
 `;
 
+/** A container of podman's comes and goes, the first time and again, with a published port. */
+const NETAVARK_LESSONS = `
+request() {
+  printf '{"container_id":"%s","container_name":"lesson","networks":{"lesson":{"interface_name":"eth0","static_ips":["10.99.0.2"],"aliases":["a"]}},' "$1"
+  printf '"port_mappings":[{"host_ip":"","host_port":65001,"container_port":80,"protocol":"tcp","range":1}],'
+  printf '"network_info":{"lesson":{"name":"lesson","id":"%064d","driver":"bridge","network_interface":"lesson0",' 1
+  printf '"subnets":[{"subnet":"10.99.0.0/24","gateway":"10.99.0.1"}],"ipv6_enabled":false,"internal":false,"dns_enabled":true}}}'
+}
+unshare --net sleep 30 &
+for id in c1 c2; do
+  request $id | learn --config "$TSNET_EXEC_ROOT/podman" setup /proc/$!/ns/net
+  request $id | learn --config "$TSNET_EXEC_ROOT/podman" teardown /proc/$!/ns/net
+done
+kill $!
+`;
+
+/** What is learnt: to add a container and to delete it, with a published port and without, here and through a daemon. */
+const CNI_LESSONS = `
+unshare --net sleep 30 &
+holder=$!
+export CNI_CONTAINERID=lesson CNI_NETNS=/proc/$holder/ns/net CNI_IFNAME=eth0 CNI_PATH=/usr/lib/cni
+call() { printf '{"cniVersion":"1.0.0","name":"lesson","type":"tsnet","subnet":"10.99.0.0/24"%s}' "$2" | CNI_COMMAND=$1 learn; }
+twice() {
+  for port in 65001 65002; do
+    call ADD && call DEL
+    ports=',"runtimeConfig":{"portMappings":[{"hostPort":'$port',"containerPort":80,"protocol":"tcp"}]}'
+    call ADD "$ports" && call DEL "$ports"
+  done
+}
+twice
+"$NODE" "$DIST/tsnet.js" daemon & daemon=$!
+for _ in $(seq 100); do [ -S "$TSNET_EXEC_ROOT/tsnet.sock" ] && break; sleep 0.1; done
+twice
+kill $daemon $holder
+wait $daemon
+exit 0
+`;
+
 export const ENTRIES = [
   {
     name: 'tsnet',
@@ -39,6 +77,24 @@ export const ENTRIES = [
     ],
     lessons: TSNET_LESSONS,
     fallback: ['ls'],
+  },
+  {
+    name: 'netavark',
+    // Podman looks for a program of exactly this name.
+    file: 'netavark',
+    source: 'src/runtimes/netavark/main.ts',
+    first: ['src/client/remote-engine.ts', 'src/wiring/own-engine.ts'],
+    lessons: NETAVARK_LESSONS,
+    fallback: ['version'],
+  },
+  {
+    name: 'tsnet-cni',
+    file: 'tsnet-cni.js',
+    source: 'src/runtimes/cni/main.ts',
+    // What a call reads that a daemon carries out.
+    first: ['src/config/load.ts', 'src/runtimes/cni/ask-daemon.ts'],
+    lessons: CNI_LESSONS,
+    fallback: [],
   },
 ];
 

@@ -46,6 +46,13 @@ export const ROUTES: { readonly [M in EngineMethod]: Route<M> } = {
     fields: (given) => (given === undefined ? {} : { filters: JSON.stringify(given) }),
     args: ({ filters: text }: { filters?: string }) => filters(text) as [],
   },
+  findNetwork: {
+    verb: 'GET',
+    path: '/networks/:network/record',
+    summary: 'The record of a network, if it is there',
+    fields: (network) => ({ network }),
+    args: ({ network }: { network: string }) => [network],
+  },
   inspectNetwork: {
     verb: 'GET',
     path: '/networks/:network',
@@ -77,6 +84,7 @@ export const ROUTES: { readonly [M in EngineMethod]: Route<M> } = {
   attachContainer: request('POST', '/containers/attach', "Attach a runtime's container to networks"),
   detachContainer: request('POST', '/containers/detach', "Detach a runtime's container, which may be gone"),
   findContainer: request('GET', '/containers/:runtime/:id', "Show a runtime's container, if it is known"),
+  checkContainer: request('POST', '/containers/check', "Compare a runtime's container with its record"),
 
   createSandbox: request('POST', '/sandboxes', 'Make a sandbox, attached to its networks'),
   adoptProcess: {

@@ -81,6 +81,8 @@ function originText({ origin }: Sandbox): string {
     case 'cni':
     case 'oci':
       return `${origin.kind}:${origin.id.slice(0, SHORT_ID)}`;
+    case 'docker-plugin':
+      return `docker sandbox ${origin.id.slice(0, SHORT_ID)}`;
   }
 }
 

@@ -148,7 +148,10 @@ export function openClaims({ store, self, mirror, clock, random, quarantineMs }:
         throw error;
       }
     }
-    throw new TsnetError('EXHAUSTED', `connect ${sandboxName} to ${network.name}: every address is taken by others; try again`);
+    throw new TsnetError(
+      'EXHAUSTED',
+      `connect ${sandboxName} to ${network.name}: every address is taken by others; try again`,
+    );
   };
 
   return {
@@ -190,11 +193,7 @@ function pick<K extends string>(name: K, addresses: readonly string[], family: F
   return address === undefined ? {} : ({ [name]: address } as Record<K, string>);
 }
 
-function taken(
-  { sandboxName, network }: ClaimRequest,
-  address: string,
-  holder: EndpointValue | undefined,
-): TsnetError {
+function taken({ sandboxName, network }: ClaimRequest, address: string, holder: EndpointValue | undefined): TsnetError {
   const who = holder === undefined ? 'somebody' : `${holder.names[0] ?? holder.id.slice(0, 12)} on host ${holder.host}`;
   return new TsnetError(
     'FORBIDDEN',

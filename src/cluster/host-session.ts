@@ -130,11 +130,7 @@ export function openHostSession(options: HostSessionOptions): HostSession {
 }
 
 /** That this host was here, for good. */
-async function noteRegistration(
-  store: HostSessionOptions['store'],
-  hostId: string,
-  name: string,
-): Promise<void> {
+async function noteRegistration(store: HostSessionOptions['store'], hostId: string, name: string): Promise<void> {
   const key = registrationKey(hostId);
   if ((await store.get(key)) !== undefined) return;
   const value = JSON.stringify({ name, firstSeen: new Date().toISOString() });

@@ -9,7 +9,10 @@ import { parseEndpoint, type EndpointValue } from './values.ts';
 type Store = Pick<ClusterStore, 'get' | 'list' | 'transact'>;
 
 /** The endpoints of one host in one network. */
-export function ofHost(items: Iterable<StoredItem>, hostId: string): { readonly item: StoredItem; readonly value: EndpointValue }[] {
+export function ofHost(
+  items: Iterable<StoredItem>,
+  hostId: string,
+): { readonly item: StoredItem; readonly value: EndpointValue }[] {
   return [...items].flatMap((item) => {
     const value = parseEndpoint(item.value);
     return value?.host === hostId ? [{ item, value }] : [];

@@ -59,7 +59,10 @@ export async function createNetwork(store: Store, network: Network, vnis: readon
   }
   for (const { subnet } of network.pools) {
     if ((await store.get(poolKey(subnet))) !== undefined) {
-      throw new TsnetError('FORBIDDEN', `create network ${network.name}: subnet ${subnet} is another network's; choose another`);
+      throw new TsnetError(
+        'FORBIDDEN',
+        `create network ${network.name}: subnet ${subnet} is another network's; choose another`,
+      );
     }
   }
   return 'vni-taken';
@@ -92,7 +95,8 @@ export async function removeNetwork(
   const item = await store.get(key);
   if (item === undefined) return;
   const value = parseNetwork(item.value);
-  if (value === undefined) throw new TsnetError('UNSUPPORTED', `${act}: its record in the cluster store is not known here`);
+  if (value === undefined)
+    throw new TsnetError('UNSUPPORTED', `${act}: its record in the cluster store is not known here`);
   const deleting: NetworkValue = { ...value, state: 'deleting', by: self };
   const said = await store.transact({
     expect: [{ key, revision: item.revision }],

@@ -57,10 +57,7 @@ interface Group {
   plan: Plan;
 }
 
-export function openPeerTable(
-  { self, hostOf, planOf }: PeerTableOptions,
-  known: Iterable<StoredItem> = [],
-): PeerTable {
+export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known: Iterable<StoredItem> = []): PeerTable {
   const groups = new Map<string, Group>();
   /** How many endpoints need a resource that the kernel has: what two share goes with the second. */
   const uses = new Map<string, number>();

@@ -3,6 +3,7 @@
  *
  * A port that somebody took while the daemon was away is told once and tried again, alone; its rules stand, so packets go to the
  * container all the same. SCTP, and what a routed network publishes, take no port of the host.
+ * A runtime that binds its containers' ports itself is left to it.
  */
 import { driverOf, type EngineContext } from '../engine/context.ts';
 import { reason } from '../engine/undo.ts';
@@ -123,7 +124,7 @@ function claimsOnTheHost(context: EngineContext): PortClaim[] {
     return view.ports().filter((claim) => {
       const endpoint = view.endpoint(claim.endpointId);
       const network = endpoint === undefined ? undefined : view.network(endpoint.networkId);
-      if (endpoint === undefined || network === undefined) return false;
+      if (endpoint === undefined || network === undefined || endpoint.runtimeHoldsPorts === true) return false;
       const family = claim.hostAddress.includes(':') ? 6 : 4;
       const key = `${network.id} ${family}`;
       const isRouted = routed.get(key) ?? publishesRouted(context, network, { endpoint, family });

@@ -36,8 +36,11 @@ export interface PluginAddress {
 /** What a plugin may be called; anything else would lead out of the folders. */
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
 
+/** Where we serve Docker: whoever asked that would ask us. */
+const OURSELVES = 'tsnet';
+
 export function findPlugin(name: string, folders: PluginFolders): PluginAddress | undefined {
-  if (!NAME.test(name)) return undefined;
+  if (!NAME.test(name) || name === OURSELVES) return undefined;
   for (const socket of candidates(folders.sockets, name, 'sock')) {
     if (look(socket)?.isSocket() === true) return { name, source: socket, transport: { kind: 'unix', socket } };
   }
@@ -56,7 +59,7 @@ export function pluginNames(folders: PluginFolders): string[] {
     ...namesIn(folders.sockets, ['sock']),
     ...folders.specs.flatMap((folder) => namesIn(folder, ['spec', 'json'])),
   ];
-  return [...new Set(names)].sort();
+  return [...new Set(names)].filter((name) => name !== OURSELVES).sort();
 }
 
 function candidates(folder: string, name: string, ending: string): string[] {

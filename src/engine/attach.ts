@@ -69,7 +69,7 @@ async function readFacts(context: EngineContext, { sandbox, attachments, birth }
     sandbox: birth === undefined ? await context.kernel.sandboxFacts(sandbox.netns) : NEWBORN,
     listeners: await listenersFor(
       context,
-      attachments.flatMap(({ options }) => options.ports ?? []),
+      attachments.flatMap(({ options }) => (options.runtimeHoldsPorts === true ? [] : (options.ports ?? []))),
     ),
   };
 }
@@ -136,7 +136,7 @@ function writeIntent(context: EngineContext, change: LedgerChange, { request, ne
       network,
       endpoint: bare,
       wanted: options.ports ?? [],
-      listeners: facts.listeners,
+      listeners: options.runtimeHoldsPorts === true ? [] : facts.listeners,
     });
     const endpoint = { ...bare, ports };
     change.putEndpoint(endpoint);

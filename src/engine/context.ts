@@ -6,6 +6,7 @@ import { TsnetError } from '../model/error.ts';
 import type { Ledger } from '../model/ledger.ts';
 import type { Endpoint, Network, ProcessIdentity, Sandbox, SandboxOrigin } from '../model/records.ts';
 import type { Driver, Peer } from '../plan/driver.ts';
+import { handedPlan } from '../plan/handed-plan.ts';
 import type { IpamPlugins } from '../plan/ipam-plugin.ts';
 import type { ChangeLock, Kernel, Namespaces } from '../plan/kernel.ts';
 import type { Cluster } from './cluster.ts';
@@ -50,10 +51,12 @@ export function isAtWork({ self, kernel }: EngineContext, owner: ProcessIdentity
   return (owner.pid === self.pid && owner.startTime === self.startTime) || kernel.isAlive(owner);
 }
 
-/** The driver of a network on record. */
+/** The driver of a network on record; of endpoints that a runtime sets up it plans our side. */
 export function driverOf({ drivers, config }: EngineContext, network: Network): Driver {
   const driver = drivers.of(network);
-  if (driver !== undefined) return driver;
+  if (driver !== undefined) {
+    return { ...driver, endpointPlan: (on, endpoint) => handedPlan(driver.endpointPlan(on, endpoint), endpoint) };
+  }
   const named =
     config.drivers.length === 0 ? 'daemon.json names no drivers' : `daemon.json: ${config.drivers.join(', ')}`;
   throw new TsnetError(

@@ -4,13 +4,13 @@ import { TsnetError } from '../model/error.ts';
 import { randomId, timestamp } from '../model/ids.ts';
 import { checkNetworkName } from '../model/names.ts';
 import type { LedgerView } from '../model/ledger.ts';
-import type { Family, JsonValue, Network, Pool } from '../model/records.ts';
+import { DOCKER_IPAM, type Family, type JsonValue, type Network, type Pool } from '../model/records.ts';
 import type { Facts } from '../plan/kernel.ts';
 import type { ClusterDraft, Driver, DriverDefaults } from '../plan/driver.ts';
-import { choosePool, DEFAULT_BRIDGE_SUBNET, type UsedSubnet } from '../ipam/choose-pool.ts';
+import type { UsedSubnet } from '../ipam/choose-pool.ts';
 import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
 import { overlappingRoutes, refuseOverlap } from '../ipam/overlap.ts';
-import { ulaPool } from '../ipam/ula.ts';
+import { chooseSubnet } from './choose-subnet.ts';
 import { isClustered, localized, requiredCluster, vnisOf } from './cluster.ts';
 import { driverOf, settled, type EngineContext } from './context.ts';
 import { checkDhcpNetwork, checkDhcpRequest, DHCP, isDhcp } from './dhcp-network.ts';
@@ -23,11 +23,20 @@ import { withRemotePools, type RemotePools } from './remote-pools.ts';
 import { lanNeighbours } from './shared-lan.ts';
 import { attempt, failure } from './undo.ts';
 
+/** A network that Docker makes through our plugin. */
+export interface DockerNetworkRequest {
+  /** Docker's id of it. */
+  readonly id: string;
+  /** Subnets that Docker's IPAM holds with us, for this network; none: Docker's own IPAM gives the addresses. */
+  readonly ownSubnets: readonly string[];
+}
+
 const RESERVED_NAMES = ['bridge', 'host', 'none', 'default'];
 
 export async function createNetwork(
   context: EngineContext,
   request: CreateNetworkRequest,
+  docker?: DockerNetworkRequest,
 ): Promise<CreateNetworkAnswer> {
   const name = checkNetworkName(request.name);
   if (RESERVED_NAMES.includes(name)) {
@@ -66,6 +75,7 @@ export async function createNetwork(
       facts,
       typed,
       remote,
+      docker,
     };
     return isClustered(driver) ? createForCluster(context, input) : createDrafted(context, input, draftNetwork);
   });
@@ -110,11 +120,7 @@ async function createForCluster(context: EngineContext, input: DraftInput): Prom
 type Draft = (context: EngineContext, view: LedgerView, input: DraftInput) => Network;
 
 /** Writes the network down, makes it, and says that it is there. */
-async function createDrafted(
-  context: EngineContext,
-  input: DraftInput,
-  draftIt: Draft,
-): Promise<CreateNetworkAnswer> {
+async function createDrafted(context: EngineContext, input: DraftInput, draftIt: Draft): Promise<CreateNetworkAnswer> {
   const { request, driver, facts } = input;
   const { name } = request;
   const draft = (view: LedgerView): Network => draftIt(context, view, input);
@@ -153,6 +159,7 @@ interface DraftInput {
   readonly facts: Facts;
   readonly typed: Awaited<ReturnType<typeof parseOptions>>;
   readonly remote: RemotePools | undefined;
+  readonly docker: DockerNetworkRequest | undefined;
   /** For a network of a cluster. */
   readonly cluster?: ClusterDraft;
 }
@@ -161,7 +168,7 @@ interface DraftInput {
 function draftNetwork(
   context: EngineContext,
   view: LedgerView,
-  { request, driver, facts, typed, remote, cluster }: DraftInput,
+  { request, driver, facts, typed, remote, docker, cluster }: DraftInput,
 ): Network {
   const { name } = request;
   const other = view.networkByName(name);
@@ -171,13 +178,15 @@ function draftNetwork(
       `create network ${name}: a network of that name exists (${other.id.slice(0, 12)})`,
     );
   }
-  const id = randomId();
+  const id = docker?.id ?? randomId();
   const enableIPv4 = request.enableIPv4 ?? true;
   const enableIPv6 = request.enableIPv6 ?? (request.ipam ?? []).some(({ subnet }) => subnet?.includes(':'));
   if (!enableIPv4 && !enableIPv6) {
     throw new TsnetError('INVALID', `create network ${name}: IPv4 or IPv6 must be enabled`);
   }
-  const used = usedSubnets(view);
+  const used = usedSubnets(view).filter(
+    ({ network, subnet }) => network !== DOCKERS || docker?.ownSubnets.includes(subnet) !== true,
+  );
   let pools: readonly Pool[];
   try {
     const requests = poolRequests(context, view, request, { enableIPv4, enableIPv6 }, used, facts);
@@ -206,13 +215,14 @@ function draftNetwork(
     attachable: request.attachable ?? false,
     enableIPv4,
     enableIPv6,
-    ipamDriver: remote?.driver ?? request.ipamDriver ?? 'default',
+    ipamDriver: remote?.driver ?? request.ipamDriver ?? (docker?.ownSubnets.length === 0 ? DOCKER_IPAM : 'default'),
     ipamOptions: request.ipamOptions ?? {},
     ...(remote === undefined ? {} : { poolIds: remote.poolIds }),
     pools,
     options: request.options ?? {},
     labels: request.labels ?? {},
     predefined: false,
+    ...(docker === undefined ? {} : { docker: {} }),
     state: 'creating',
     owner: context.self,
   } as const;
@@ -241,9 +251,15 @@ function refuseSameBridge(view: LedgerView, name: string, bridge: JsonValue | un
   );
 }
 
+/** Whose a subnet is that Docker's IPAM holds with us and no network has. */
+const DOCKERS = 'that Docker made with --ipam-driver tsnet';
+
 /** The subnets of all networks; the default network's is spoken for even before it is up. */
 export function usedSubnets(view: LedgerView): UsedSubnet[] {
-  return view.networks().flatMap(({ name, pools }) => pools.map(({ subnet }) => ({ network: name, subnet })));
+  const used = view.networks().flatMap(({ name, pools }) => pools.map(({ subnet }) => ({ network: name, subnet })));
+  const known = new Set(used.map(({ subnet }) => subnet));
+  const held = view.dockerPools().filter(({ subnet }) => !known.has(subnet));
+  return [...used, ...held.map(({ subnet }) => ({ network: DOCKERS, subnet }))];
 }
 
 /** What was asked for, with a subnet chosen for each enabled family that names none. */
@@ -259,14 +275,10 @@ function poolRequests(
   const given = asked.flatMap((one) => (one.subnet === undefined ? [] : [{ ...one, subnet: one.subnet }]));
   const bare = asked.filter(({ subnet }) => subnet === undefined);
   const of = (family: Family): readonly PoolRequest[] => given.filter(({ subnet }) => familyOf(subnet) === family);
-  const chosen = (family: Family): PoolRequest => {
-    const defaults = context.config.defaultAddressPools;
-    const pools =
-      family === 6 && defaults.every(({ base }) => familyOf(base) === 4) ? [ulaPool(view.installationId())] : defaults;
-    const avoid = facts.routes.map(({ destination }) => destination);
-    const spoken = family === 4 ? [...used, { network: 'bridge', subnet: DEFAULT_BRIDGE_SUBNET }] : used;
-    return { ...withoutSubnet(bare, family), subnet: choosePool({ family, pools, used: spoken, avoid }) };
-  };
+  const chosen = (family: Family): PoolRequest => ({
+    ...withoutSubnet(bare, family),
+    subnet: chooseSubnet(context, view, { family, used, facts }),
+  });
   return ([4, 6] as const).flatMap((family): readonly PoolRequest[] => {
     if (!(family === 4 ? enabled.enableIPv4 : enabled.enableIPv6)) return [];
     // What a DHCP server gives is in the subnet that it says.

@@ -8,7 +8,15 @@ import { macFromAddress, parseMac } from '../model/mac.ts';
 import { checkAlias, checkLinkName } from '../model/names.ts';
 import type { Grant } from '../dhcp/grant.ts';
 import type { LedgerChange, LedgerView } from '../model/ledger.ts';
-import type { Endpoint, EndpointAddress, Family, Network, Pool, Sandbox } from '../model/records.ts';
+import {
+  DOCKER_IPAM,
+  type Endpoint,
+  type EndpointAddress,
+  type Family,
+  type Network,
+  type Pool,
+  type Sandbox,
+} from '../model/records.ts';
 import { chooseAddress, checkAddress, restedAddresses } from '../ipam/choose-address.ts';
 import { driverOf, type EngineContext } from './context.ts';
 import type { AttachOptions } from './engine.ts';
@@ -28,10 +36,10 @@ export interface EndpointDraft {
 }
 
 /** "veth" and as many digits of the id as a link name (15 bytes) holds: 2^44 names, so 10,000 endpoints do not collide. */
-const HOST_LINK_DIGITS = 11;
+export const HOST_LINK_DIGITS = 11;
 
 /** Rested addresses that one attach gives back: more than it takes, so that the quarantine stays small. */
-const RELEASED_AT_ONCE = 4;
+export const RELEASED_AT_ONCE = 4;
 
 export function draftEndpoint(context: EngineContext, change: LedgerChange, draft: EndpointDraft): Endpoint {
   const { network, sandbox, options, siblings } = draft;
@@ -56,6 +64,8 @@ export function draftEndpoint(context: EngineContext, change: LedgerChange, draf
     ordinal: siblings.reduce((highest, { ordinal }) => Math.max(highest, ordinal), -1) + 1,
     ports: [],
     driverOptions: options.driverOptions ?? {},
+    ...(options.runtimeHoldsPorts === true ? { runtimeHoldsPorts: true } : {}),
+    ...(options.bandwidth === undefined ? {} : { bandwidth: options.bandwidth }),
     createdAt: timestamp(context.now()),
     state: 'attaching',
     owner: context.self,
@@ -138,7 +148,11 @@ export function grantedAddress({ internal }: Network, { address, length, gateway
 }
 
 /** Where what leaves the subnet goes: nowhere from an internal network. */
-function nextHop(context: EngineContext, network: Network, pool: Pool): Pick<EndpointAddress, 'gateway' | 'onLink'> {
+export function nextHop(
+  context: EngineContext,
+  network: Network,
+  pool: Pool,
+): Pick<EndpointAddress, 'gateway' | 'onLink'> {
   if (network.internal) return {};
   if (driverOf(context, network).endpointDefaults(network).defaultRoute === 'link') return { onLink: true };
   const gateway = pool.route ?? pool.gateway;
@@ -165,9 +179,15 @@ interface Leased {
 function dynamicAddress(
   context: EngineContext,
   change: LedgerChange,
-  { network }: EndpointDraft,
+  { network, sandbox }: EndpointDraft,
   family: Family,
 ): Leased {
+  if (network.ipamDriver === DOCKER_IPAM) {
+    throw new TsnetError(
+      'FORBIDDEN',
+      `connect ${sandbox.name} to ${network.name}: Docker's own IPAM gives its addresses; name one with ${family === 4 ? '--ip' : '--ip6'}, or have Docker create the network with --ipam-driver tsnet`,
+    );
+  }
   const leases = change.leasesFor(network.id, family);
   for (const rested of restedAddresses({ leases, family, nowMs: context.now(), atMost: RELEASED_AT_ONCE })) {
     change.releaseAddress(network.id, rested);
@@ -193,12 +213,13 @@ function fixedAddress(
   return checked;
 }
 
-/** @throws TsnetError FORBIDDEN where another endpoint of the network has the address */
+/** @throws TsnetError FORBIDDEN where another endpoint of the network, or Docker's IPAM, has the address */
 export function refuseHeld(
   view: LedgerView,
   { network, sandbox, address }: { readonly network: Network; readonly sandbox: string; readonly address: string },
 ): void {
-  if (view.lease(network.id, address)?.kind !== 'endpoint') return;
+  const holder = view.lease(network.id, address)?.kind;
+  if (holder !== 'endpoint' && holder !== 'docker') return;
   throw new TsnetError(
     'FORBIDDEN',
     `connect ${sandbox} to ${network.name}: address ${address} is held by ${addressHolder(view, network.id, address)}; choose another, or leave --ip out`,

@@ -4,7 +4,15 @@
  * Requests and answers are JSON-safe, so that the daemon can carry them over its socket and a thin client is the same
  * interface again. References are what a person types: a name, an id, a unique prefix of an id.
  */
-import type { Endpoint, Lease, Network, PublishedPort, ResolverOverrides, Sandbox } from '../model/records.ts';
+import type {
+  Bandwidth,
+  Endpoint,
+  Lease,
+  Network,
+  PublishedPort,
+  ResolverOverrides,
+  Sandbox,
+} from '../model/records.ts';
 import type { Plan } from '../plan/resource.ts';
 import type { DockerNetwork } from './docker-network.ts';
 import type { DriverReport } from './drivers.ts';
@@ -51,6 +59,9 @@ export interface AttachOptions {
   readonly ports?: readonly string[];
   readonly gatewayPriority?: number;
   readonly driverOptions?: Readonly<Record<string, string>>;
+  /** The container's runtime binds the published host ports itself: a program that has them may be the runtime, which knows best. */
+  readonly runtimeHoldsPorts?: boolean;
+  readonly bandwidth?: Bandwidth;
 }
 
 export interface ConnectRequest extends AttachOptions, Rehearsable {
@@ -160,6 +171,12 @@ export interface DetachContainerRequest {
   readonly network?: string;
   /** With this interface alone. */
   readonly interfaceName?: string;
+}
+
+export interface CheckContainerRequest {
+  readonly container: RuntimeContainer;
+  /** By name or full id: of what it has of other networks only the routes are looked at. */
+  readonly network?: string;
 }
 
 export interface SandboxView {
@@ -311,6 +328,8 @@ export interface Engine {
     request: PruneRequest,
   ): Promise<{ readonly removed: readonly string[]; readonly failed: readonly { name: string; reason: string }[] }>;
   listNetworks(filters?: NetworkFilters): Promise<Network[]>;
+  /** By name or full id; undefined for one that is not there, or not yet, or not much longer. */
+  findNetwork(reference: string): Promise<Network | undefined>;
   /** Docker's JSON of one network. */
   inspectNetwork(reference: string): Promise<DockerNetwork>;
 
@@ -328,6 +347,8 @@ export interface Engine {
   /** Detaches it, by what is on record: it and its namespace may be gone. What is not there is success. */
   detachContainer(request: DetachContainerRequest): Promise<{ readonly detached: readonly Endpoint[] }>;
   findContainer(container: RuntimeContainer): Promise<SandboxView | undefined>;
+  /** How it differs from its record, in its namespace, on the host and in the firewall. */
+  checkContainer(request: CheckContainerRequest): Promise<Drift[]>;
   /** Ties a sandbox to the process that runs in it. */
   adoptProcess(sandboxId: string, pid: number): Promise<void>;
   /** Detaches and removes a sandbox of our own. */

@@ -27,6 +27,7 @@ function wasNamed({ name, netns, origin }: Sandbox, reference: string): boolean 
     case 'oci':
       return name === rest || origin.id.startsWith(rest);
     case 'own':
+    case 'docker-plugin':
       return false;
   }
 }

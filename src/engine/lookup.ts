@@ -91,6 +91,7 @@ export function requireEndpoint(view: LedgerView, network: Network, sandbox: San
 /** Who holds an address, for the message of a refusal. */
 export function addressHolder(view: LedgerView, networkId: string, address: string): string {
   const holder = view.lease(networkId, address);
+  if (holder?.kind === 'docker') return "Docker's IPAM";
   if (holder?.kind !== 'endpoint') return 'nobody';
   const endpoint = view.endpoint(holder.endpointId);
   const sandbox = endpoint === undefined ? undefined : view.sandbox(endpoint.sandboxId);

@@ -49,6 +49,13 @@ export function makeEngine({ ledger, config, openContext }: EngineParts): Engine
     removeNetwork: (request) => acting(import('./remove-network.ts'), (use, on) => use.removeNetwork(on, request)),
     pruneNetworks: (request) => acting(import('./prune-networks.ts'), (use, on) => use.pruneNetworks(on, request)),
     listNetworks: (filters) => reading(() => ledger.read((view) => selectNetworks(view, filters))),
+    findNetwork: (reference) =>
+      reading(() =>
+        ledger.read((view) => {
+          const found = view.networkByName(reference) ?? view.network(reference);
+          return found?.state === 'active' ? found : undefined;
+        }),
+      ),
     inspectNetwork: (reference) =>
       reading(() =>
         ledger.read((view) => {
@@ -74,6 +81,7 @@ export function makeEngine({ ledger, config, openContext }: EngineParts): Engine
       acting(import('./runtime-containers.ts'), (use, on) => use.detachContainer(on, request)),
     findContainer: (container) =>
       acting(import('./runtime-containers.ts'), (use, on) => use.findContainer(on, container)),
+    checkContainer: (request) => acting(import('./check-container.ts'), (use, on) => use.checkContainer(on, request)),
 
     createSandbox: (request) => acting(import('./sandboxes.ts'), (use, on) => use.createSandbox(on, request)),
     adoptProcess: (sandboxId, pid) =>

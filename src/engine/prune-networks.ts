@@ -1,4 +1,4 @@
-/** `tsnet prune`: removes the networks that somebody created and nobody uses. */
+/** `tsnet prune`: removes the networks that somebody created and nobody uses. Docker's own are Docker's to prune. */
 import { TsnetError } from '../model/error.ts';
 import { momentMs } from '../model/moment.ts';
 import type { Network } from '../model/records.ts';
@@ -49,7 +49,10 @@ export async function pruneNetworks(context: EngineContext, request: PruneReques
   const unused = context.ledger.read((view) =>
     view
       .networks()
-      .filter(({ id, predefined, state }) => !predefined && state === 'active' && !view.hasEndpoints(id))
+      .filter(
+        ({ id, predefined, docker, state }) =>
+          !predefined && docker === undefined && state === 'active' && !view.hasEndpoints(id),
+      )
       .filter(wanted),
   );
   const removed: string[] = [];

@@ -40,7 +40,7 @@ export async function publish(
   const { kernel, ledger, self } = context;
   const { network, sandbox, endpoint: found } = await target(context, request);
   const act = `publish ${request.ports.join(', ')} of ${sandbox.name} on ${network.name}`;
-  const listeners = await listenersFor(context, request.ports);
+  const listeners = found.runtimeHoldsPorts === true ? [] : await listenersFor(context, request.ports);
   const claim = (
     change: Parameters<Parameters<typeof ledger.change>[0]>[0],
   ): { before: Endpoint; after: Endpoint; ports: readonly PublishedPort[] } => {

@@ -24,6 +24,8 @@ export async function sandboxDeath(context: EngineContext, sandbox: Sandbox): Pr
     }
     return kernel.isAlive(sandbox.process) ? undefined : `its process ${sandbox.process.pid} has ended`;
   }
+  // A runtime has not made it yet, or nobody has looked: there is nothing to prove its death with.
+  if (sandbox.netns.inode === 0) return undefined;
   const now = kernel.netnsAt(sandbox.netns.path);
   if (now !== undefined && sameNetns(now, sandbox.netns)) return undefined;
   if (kernel.netnsInUse(sandbox.netns)) return undefined;

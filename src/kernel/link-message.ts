@@ -117,9 +117,13 @@ export function floodsMulticast({ data }: Link): boolean {
   return data !== undefined && u8Of(readAttributes(data), IFLA_BR_MCAST_SNOOPING) === 0;
 }
 
-/** A veth pair in one message: the peer is born inside the namespace behind `netns`, an open file. The kernel brings no peer up here. */
-export function createVeth(host: LinkSettings, peer: LinkSettings, netns: number): NetlinkRequest {
-  const born = Buffer.concat([header(0, false), ...settingAttributes(peer), u32Attribute(IFLA_NET_NS_FD, netns)]);
+/**
+ * A veth pair in one message: the peer is born inside the namespace behind `netns`, an open file; absent: beside the host's end. The
+ * kernel brings no peer up here.
+ */
+export function createVeth(host: LinkSettings, peer: LinkSettings, netns: number | undefined): NetlinkRequest {
+  const place = netns === undefined ? [] : [u32Attribute(IFLA_NET_NS_FD, netns)];
+  const born = Buffer.concat([header(0, false), ...settingAttributes(peer), ...place]);
   const pair = nested(IFLA_INFO_DATA, attribute(VETH_INFO_PEER, born));
   return createLink(host, nested(IFLA_LINKINFO, textAttribute(IFLA_INFO_KIND, 'veth'), pair));
 }

@@ -36,7 +36,7 @@ export function upperLinkExecutor<R extends UpperLink>(of: UpperLinkKind<R>): Ex
 export function upperLinkExecutor<R extends UpperLink>(of: UpperLinkKind<R>) {
   return {
     async ensure(resources: readonly R[], scene: Scene): Promise<void> {
-      for (const resource of resources) await ensureOne(of, resource, scene);
+      for (const resource of resources) if (!isTaken(resource)) await ensureOne(of, resource, scene);
     },
 
     async remove(resources: readonly R[], scene: Scene): Promise<readonly TsnetError[]> {
@@ -120,6 +120,8 @@ async function make<R extends UpperLink>(
 }
 
 async function observeOne<R extends UpperLink>(of: UpperLinkKind<R>, resource: R, scene: Scene): Promise<Observation> {
+  // Where a runtime has it nobody looks.
+  if (isTaken(resource)) return { resource, state: 'present' };
   try {
     const { link, parent } = await look(resource, scene);
     if (link === undefined) return { resource, state: 'missing' };
@@ -160,6 +162,10 @@ function requireParent(resource: UpperLink, parent: Link | undefined, scene: Sce
     'KERNEL',
     `cannot create ${words(resource, scene)}: there is no link ${resource.parent} on the host; bring it back and run tsnet repair`,
   );
+}
+
+function isTaken(resource: UpperLink): boolean {
+  return 'handOver' in resource && resource.handOver === 'done';
 }
 
 function placeOf(resource: UpperLink): Place {

@@ -47,7 +47,11 @@ export function vethExecutor(rulesKeepApart: () => boolean): Executor<'veth'> {
     veth.isolated && rulesKeepApart() ? { ...veth, isolated: false } : veth;
   return {
     async ensure(wanted, scene) {
-      const veths = wanted.map(asPort);
+      const veths = wanted.map(asPort).filter(({ handOver }) => handOver !== 'done');
+      await mendTaken(
+        wanted.map(asPort).filter(({ handOver }) => handOver === 'done'),
+        scene,
+      );
       for (let at = 0; at < veths.length; at += PAIRS_AT_ONCE) {
         await ensurePairs(veths.slice(at, at + PAIRS_AT_ONCE), scene);
       }
@@ -95,13 +99,38 @@ async function observeOne(
     return observed(resource, [`${host.name} is not ours: alias "${host.alias ?? ''}"`]);
   }
   try {
-    const [peer] = await findLinks(scene, { sandbox: resource.sandbox }, [resource.peer]);
     const master = resource.master === undefined ? undefined : masters.get(resource.master);
+    if (resource.handOver === 'done') return observed(resource, hostDifferences(resource, host, master));
+    const [peer] = await findLinks(scene, placeOfPeer(resource), [resource.peer]);
     return observed(resource, [...hostDifferences(resource, host, master), ...peerDifferences(resource, host, peer)]);
   } catch (error) {
     if (isGone(error)) return { resource, state: 'missing' };
     throw error;
   }
+}
+
+/** The host's ends of pairs whose peers a runtime has: mended, never made. */
+async function mendTaken(veths: readonly VethResource[], scene: Scene): Promise<void> {
+  if (veths.length === 0) return;
+  const masters = await scene.linkIndices('host', mastersOf(veths));
+  const links = await findLinks(
+    scene,
+    'host',
+    veths.map(({ host }) => host),
+  );
+  for (const [index, veth] of veths.entries()) {
+    const host = links[index];
+    if (host === undefined) throw takenAndGone(veth);
+    if (!isOurs(host, ownMark(veth))) throw hostNameTaken(veth, host);
+    const master = veth.master === undefined ? undefined : masters.get(veth.master);
+    if (veth.master !== undefined && master === undefined) throw bridgeMissing(veth);
+    scene.post('host', hostEnd({ veth, host, fresh: false, master }));
+  }
+}
+
+/** Where the peer is as long as no runtime has it. */
+function placeOfPeer({ sandbox, handOver }: VethResource): Place {
+  return handOver === undefined ? { sandbox } : 'host';
 }
 
 function mastersOf(veths: readonly VethResource[]): string[] {
@@ -135,7 +164,7 @@ async function create(veths: readonly VethResource[], scene: Scene): Promise<Pai
   const bridges = [...new Set(mastersOf(veths))];
   const outcomes = await scene.host.batch([
     ...bridges.map(getLink),
-    ...veths.flatMap((veth) => [creation(veth, scene.namespaceFile(veth.sandbox)), getLink(veth.host)]),
+    ...veths.flatMap((veth) => [creation(veth, scene), getLink(veth.host)]),
   ]);
   const masters = new Map(
     bridges.map((bridge, index) => {
@@ -153,11 +182,11 @@ async function create(veths: readonly VethResource[], scene: Scene): Promise<Pai
 }
 
 /** The host's end is brought up when it becomes a port, so that it never lives as a link of its own. */
-function creation(veth: VethResource, netns: number): NetlinkRequest {
+function creation(veth: VethResource, scene: Scene): NetlinkRequest {
   return createVeth(
     { name: veth.host, mtu: veth.mtu, mac: macOfTag(veth.tag) },
     { name: veth.peer, mtu: veth.mtu, mac: veth.mac },
-    netns,
+    veth.handOver === undefined ? scene.namespaceFile(veth.sandbox) : undefined,
   );
 }
 
@@ -168,7 +197,7 @@ function hostEndIn(
   scene: Scene,
 ): HostEnd {
   const refusal = created?.refusal;
-  const attempt = `create veth ${veth.host} with ${veth.peer} in ${scene.describe({ sandbox: veth.sandbox })}`;
+  const attempt = `create veth ${veth.host} with ${veth.peer} in ${scene.describe(placeOfPeer(veth))}`;
   if (refusal !== undefined && refusal.code !== 'EEXIST') throw refused(attempt, refusal);
   const reply = replyIn(looked, `look for veth ${veth.host}`);
   if (reply === undefined) throw refusal === undefined ? vanished(attempt) : peerNameTaken(veth, scene);
@@ -190,10 +219,17 @@ function vanished(attempt: string): TsnetError {
 }
 
 function peerNameTaken(veth: VethResource, scene: Scene): TsnetError {
-  const where = scene.describe({ sandbox: veth.sandbox });
+  const where = scene.describe(placeOfPeer(veth));
   return new TsnetError(
     'CONFLICT',
     `cannot create ${veth.peer} in ${where}: a link of that name is there already; name another interface or delete that one`,
+  );
+}
+
+function takenAndGone({ host }: VethResource): TsnetError {
+  return new TsnetError(
+    'KERNEL',
+    `cannot make veth ${host} anew: its other end was the runtime's to set up, and went with it; restart the container`,
   );
 }
 
@@ -206,17 +242,18 @@ function hostNameTaken(veth: VethResource, link: Link): TsnetError {
 
 /** Brings up and mends the peer; false if the pair must be made anew because its peer is not where it should be. */
 async function ensurePeer({ veth, host, fresh }: Pair, scene: Scene): Promise<boolean> {
-  const place: Place = { sandbox: veth.sandbox };
+  const place = placeOfPeer(veth);
   const attempt = `set up ${veth.peer} in ${scene.describe(place)}`;
   if (fresh) {
     if (host.lower === undefined) throw vanished(attempt);
+    if (veth.handOver !== undefined) return true;
     scene.remember(place, veth.peer, host.lower);
     scene.post(place, [{ attempt, request: setLink(host.lower, { up: true }) }]);
     return true;
   }
   const [peer] = await findLinks(scene, place, [veth.peer]);
   if (peer === undefined || !isPair(host, peer)) return false;
-  if (peerDifferences(veth, host, peer).length > 0) {
+  if (veth.handOver === undefined && peerDifferences(veth, host, peer).length > 0) {
     scene.post(place, [{ attempt, request: setLink(peer.index, { up: true, mtu: veth.mtu, mac: veth.mac }) }]);
   }
   return true;

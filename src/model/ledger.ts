@@ -5,6 +5,7 @@
  * sandboxes, endpoints, leases and host ports live as long as the kernel's own state (exec-root, emptied at reboot).
  */
 import type {
+  DockerPool,
   Endpoint,
   Family,
   Lease,
@@ -57,6 +58,9 @@ export interface LedgerView {
   networks(): Network[];
   network(id: string): Network | undefined;
   networkByName(name: string): Network | undefined;
+  /** Subnets that Docker's IPAM holds with us. */
+  dockerPools(): DockerPool[];
+  dockerPool(id: string): DockerPool | undefined;
   /** Counts all changes of all processes: while it stands still, every answer is the one before. */
   revision(): number;
   /** Counts the changes of networks alone. */
@@ -123,6 +127,8 @@ export interface LedgerChange extends LedgerView {
 export interface NetworkChange extends LedgerChange {
   putNetwork(network: Network): void;
   deleteNetwork(id: string): void;
+  putDockerPool(pool: DockerPool): void;
+  deleteDockerPool(id: string): void;
 }
 
 export interface Ledger {

@@ -58,6 +58,8 @@ export interface Network {
   readonly settings: JsonObject;
   /** What whoever uses it should know, as the driver said at its creation. */
   readonly caveat?: string;
+  /** Docker made it through our plugin, and removes it. */
+  readonly docker?: DockerOwner;
   /** bridge, host and none: there without being created, and never removed. */
   readonly predefined: boolean;
   /** Of the default network: fingerprint of the daemon.json keys that it was made from. */
@@ -65,6 +67,28 @@ export interface Network {
   readonly state: 'creating' | 'active' | 'removing';
   /** Who is creating or removing it; present in those states only. */
   readonly owner?: ProcessIdentity;
+}
+
+/** Of what Docker made through our plugin. */
+export interface DockerOwner {
+  /** The ID of the Docker engine that has shown it to us as its own; absent: none has so far. */
+  readonly engine?: string;
+}
+
+/** The IPAM driver of a network whose addresses Docker's own IPAM gives. */
+export const DOCKER_IPAM = 'docker';
+
+/** A subnet that Docker's IPAM holds with us (`--ipam-driver tsnet`), from before its network is made until after it is removed. */
+export interface DockerPool {
+  readonly version: 1;
+  /** What Docker knows it by. */
+  readonly id: string;
+  readonly subnet: string;
+  readonly range?: string;
+  /** Gateways and aux addresses: what was held before there was a network, for good. */
+  readonly held: readonly string[];
+  readonly docker: DockerOwner;
+  readonly createdAt: string;
 }
 
 /** How a sandbox's namespace was named to us; decides how its life and death are seen. */
@@ -75,14 +99,20 @@ export type SandboxOrigin =
   | { readonly kind: 'netns'; readonly path: string }
   | { readonly kind: 'pid'; readonly pid: number }
   /** A container of a runtime on this host, found there or brought by its plugin (`cni`, `oci`); `id` is the runtime's. */
-  | { readonly kind: 'docker' | 'podman' | 'containerd' | 'cni' | 'oci'; readonly id: string };
+  | { readonly kind: 'docker' | 'podman' | 'containerd' | 'cni' | 'oci'; readonly id: string }
+  /**
+   * A container that Docker attached through our plugin; `id` is the last part of the key of Docker's sandbox, or of its endpoint
+   * before that is known. Docker makes the namespace and sets up what is inside.
+   */
+  | { readonly kind: 'docker-plugin'; readonly id: string };
 
 /** The runtimes whose containers we know by an id of theirs. */
 export type RuntimeKind = Extract<SandboxOrigin, { readonly id: string }>['kind'];
 
 /**
  * A network namespace, told apart from a later one at the same path by device and inode, and, since the kernel reuses
- * inodes, by its cookie (SO_NETNS_COOKIE, Linux 5.14; unique until reboot; decimal text).
+ * inodes, by its cookie (SO_NETNS_COOKIE, Linux 5.14; unique until reboot; decimal text). Inode 0: it is not there yet, or nobody
+ * has looked.
  */
 export interface Netns {
   readonly path: string;
@@ -177,6 +207,29 @@ export interface DhcpLease {
   readonly domain?: string;
 }
 
+/**
+ * Of an endpoint whose container side a runtime sets up itself: it takes a link from the host, moves it into the container,
+ * names it, and gives it addresses and routes.
+ */
+export interface HandOver {
+  /** What the link is called on the host, before the runtime takes it and after it brings it back. */
+  readonly link: string;
+  /** `reserved`: there is no link yet. `offered`: it is being made. `taken`: it is the runtime's, wherever that has it. */
+  readonly stage: 'reserved' | 'offered' | 'taken';
+}
+
+/** A token bucket: so much in the long run, so much at once. */
+export interface RateLimit {
+  readonly bitsPerSecond: number;
+  readonly burstBits: number;
+}
+
+/** Limits of an endpoint, seen from the container: `ingress` is what it receives. */
+export interface Bandwidth {
+  readonly ingress?: RateLimit;
+  readonly egress?: RateLimit;
+}
+
 export interface Endpoint {
   readonly version: 1;
   /** 64 hex digits. */
@@ -201,6 +254,12 @@ export interface Endpoint {
   /** Ports being published or withdrawn right now; part of `ports` while they are. */
   readonly changingPorts?: readonly PublishedPort[];
   readonly driverOptions: Readonly<Record<string, string>>;
+  /** Absent: what is inside the sandbox is ours to make. */
+  readonly handOver?: HandOver;
+  /** Its runtime binds the published host ports itself, as Podman does: those sockets are in nobody's way, and nobody else holds the ports. */
+  readonly runtimeHoldsPorts?: true;
+  /** Absent: as fast as it goes. */
+  readonly bandwidth?: Bandwidth;
   readonly createdAt: string;
   readonly state: 'attaching' | 'attached' | 'detaching' | 'publishing' | 'unpublishing';
   /** Who is making the change; present in all states but `attached`. */
@@ -210,6 +269,8 @@ export interface Endpoint {
 /** Who holds an address of a network. */
 export type LeaseHolder =
   | { readonly kind: 'endpoint'; readonly endpointId: string }
+  /** Given to Docker's IPAM, which makes an endpoint of it later, or has one elsewhere. */
+  | { readonly kind: 'docker' }
   /** Given back; `untilMs` (Unix time, milliseconds) says when it is as good as any other. */
   | { readonly kind: 'quarantine'; readonly untilMs: number }
   /** Somebody on the LAN had it when we asked; it is asked for again after `untilMs`. */

@@ -6,6 +6,8 @@ export function describeResource(resource: Resource): string {
     case 'bridge':
       return `bridge ${resource.name}${resource.adopted ? ' (not ours)' : ''}`;
     case 'veth':
+      if (resource.handOver !== undefined)
+        return `veth ${resource.host} ↔ the runtime's${resource.master === undefined ? '' : ` master ${resource.master}`}`;
       return `veth ${resource.host} ↔ ${resource.peer}${at({ sandbox: resource.sandbox })}${resource.master === undefined ? '' : ` master ${resource.master}`}`;
     case 'macvlan':
     case 'ipvlan':

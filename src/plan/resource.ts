@@ -12,6 +12,13 @@ import type { PluginEndpointResource, PluginNetworkResource } from './plugin-res
 /** Where a resource lives: the host's namespace, or the sandbox with this id. */
 export type Place = 'host' | { readonly sandbox: string };
 
+/**
+ * Of a link whose container side a runtime sets up: it is born down in the host's namespace, and the runtime takes it from there.
+ * `done`: it has been taken, so that where it is now is not looked at, and it is not made anew; removed, it goes wherever it is
+ * found on the host.
+ */
+export type HandedOver = 'due' | 'done';
+
 /** A Linux bridge in the host's namespace, up. Removed with the plan unless `adopted`. */
 export interface BridgeResource {
   readonly kind: 'bridge';
@@ -46,6 +53,8 @@ export interface VethResource {
   readonly isolated: boolean;
   /** Interface alias of the host's end: `tsnet:<endpoint id>`. */
   readonly tag: string;
+  /** Of the peer, which is then on the host under its name. */
+  readonly handOver?: HandedOver;
 }
 
 /**
@@ -65,6 +74,7 @@ export interface MacvlanResource {
   readonly mtu?: number;
   /** `tsnet:<endpoint id>`; on the host `tsnet:<network id>`. */
   readonly tag: string;
+  readonly handOver?: HandedOver;
 }
 
 /** An ipvlan link: the parent's MAC, addresses of its own; otherwise as macvlan. */
@@ -78,6 +88,7 @@ export interface IpvlanResource {
   readonly flag: 'bridge' | 'private' | 'vepa';
   readonly mtu?: number;
   readonly tag: string;
+  readonly handOver?: HandedOver;
 }
 
 /** A VLAN sub-interface of the host (802.1Q), born down. Networks that share it name it alike; it goes with the last of them. */

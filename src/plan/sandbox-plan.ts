@@ -5,6 +5,8 @@
  * The default route goes to the endpoint with the highest gateway priority, then to the one attached first. Every other
  * endpoint with a gateway gets a routing table of its own (1000 + ordinal) that packets from its address look into: a
  * port published on a second network works, with the client's address kept.
+ *
+ * Endpoints whose container side a runtime sets up have their routes from it.
  */
 import { networkOf } from '../model/address.ts';
 import type { Endpoint, Family, Network, Sandbox } from '../model/records.ts';
@@ -24,6 +26,7 @@ interface Gateway {
 
 function gateways(attached: readonly AttachedEndpoint[], family: Family): Gateway[] {
   return attached
+    .filter(({ endpoint }) => endpoint.handOver === undefined)
     .flatMap(({ endpoint, network }): Gateway[] =>
       endpoint.addresses
         .filter(({ address }) => address.includes(':') === (family === 6))

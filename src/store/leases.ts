@@ -64,9 +64,9 @@ export function holdAddress(
   const tables = leaseTables(networkId, family);
   const former = pairs.get(tables.lease(value)) as LeaseHolder | undefined;
   if (former === undefined) joinRuns(pairs, tables, value);
-  else if (former.kind !== 'endpoint') pairs.remove(tables.rest(former.untilMs, value));
+  else if ('untilMs' in former) pairs.remove(tables.rest(former.untilMs, value));
   pairs.put(tables.lease(value), holder);
-  if (holder.kind !== 'endpoint') pairs.put(tables.rest(holder.untilMs, value), holder.untilMs);
+  if ('untilMs' in holder) pairs.put(tables.rest(holder.untilMs, value), holder.untilMs);
   if (how === 'dynamic') pairs.put(tables.last, value.toString(16));
 }
 
@@ -77,7 +77,7 @@ export function releaseAddress(pairs: KeyValues, networkId: string, address: str
   const former = pairs.get(tables.lease(value)) as LeaseHolder | undefined;
   if (former === undefined) return;
   pairs.remove(tables.lease(value));
-  if (former.kind !== 'endpoint') pairs.remove(tables.rest(former.untilMs, value));
+  if ('untilMs' in former) pairs.remove(tables.rest(former.untilMs, value));
   splitRun(pairs, tables, value);
 }
 

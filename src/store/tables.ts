@@ -2,7 +2,7 @@
  * Networks, sandboxes and endpoints: how each is found.
  */
 import { shortId } from '../model/ids.ts';
-import type { Endpoint, Network, RuntimeKind, Sandbox } from '../model/records.ts';
+import type { DockerPool, Endpoint, Network, RuntimeKind, Sandbox } from '../model/records.ts';
 import type { RecordTable } from './record-table.ts';
 
 export function networkNameKey(name: string): string {
@@ -59,6 +59,8 @@ export const NETWORKS: RecordTable<Network> = {
   unique: ({ name }) => [{ key: networkNameKey(name), what: `name ${name}` }],
   indexes: ({ id, state }) => (state === 'active' ? [] : [pendingKey('network', id)]),
 };
+
+export const DOCKER_POOLS: RecordTable<DockerPool> = { name: 'docker-pool', unique: () => [], indexes: () => [] };
 
 function namedSandboxKeys(id: string, name: string): string[] {
   const names = new Set([name.toLowerCase(), shortId(id)]);

@@ -11,6 +11,7 @@ import { allRecords, deleteRecord, getRecord, putRecord, recordBy, recordsUnder 
 import {
   aliasOnNetworkPrefix,
   aliasPrefix,
+  DOCKER_POOLS,
   ENDPOINTS,
   endpointsOfNetworkPrefix,
   endpointsOfSandboxPrefix,
@@ -59,6 +60,8 @@ export function viewOf({ networks, endpoints }: Parts): LedgerView {
     networks: () => allRecords(networks, NETWORKS),
     network: (id) => getRecord(networks, NETWORKS, id),
     networkByName: (name) => recordBy(networks, NETWORKS, networkNameKey(name)),
+    dockerPools: () => allRecords(networks, DOCKER_POOLS),
+    dockerPool: (id) => getRecord(networks, DOCKER_POOLS, id),
     revision: () => (endpoints.get(META.revision) as number | undefined) ?? 0,
     networkGeneration: () => (networks.get(META.generation) as number | undefined) ?? 0,
     sandboxes: () => allRecords(endpoints, SANDBOXES),
@@ -140,6 +143,12 @@ export function networkChangeOf(parts: Parts): NetworkChange {
     },
     deleteNetwork: (id) => {
       deleteRecord(parts.networks, NETWORKS, id);
+    },
+    putDockerPool: (pool) => {
+      putRecord(parts.networks, DOCKER_POOLS, pool);
+    },
+    deleteDockerPool: (id) => {
+      deleteRecord(parts.networks, DOCKER_POOLS, id);
     },
   };
 }

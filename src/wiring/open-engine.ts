@@ -5,8 +5,18 @@ import { findDaemon } from './find-daemon.ts';
 
 /** `insist`: a daemon was asked for by name, so that nobody else will do. */
 export async function openEngine(config: Config, { insist }: { readonly insist: boolean }): Promise<Engine> {
+  return (await findEngine(config, { insist })).engine;
+}
+
+/** The same, and whether it is a daemon's. */
+export async function findEngine(
+  config: Config,
+  { insist }: { readonly insist: boolean },
+): Promise<{ readonly engine: Engine; readonly isDaemon: boolean }> {
   const socket = await findDaemon(config.hosts, insist);
-  return socket === undefined
-    ? (await import('./own-engine.ts')).ownEngine(config)
-    : (await import('../client/remote-engine.ts')).remoteEngine(socket);
+  const engine =
+    socket === undefined
+      ? (await import('./own-engine.ts')).ownEngine(config)
+      : (await import('../client/remote-engine.ts')).remoteEngine(socket);
+  return { engine, isDaemon: socket !== undefined };
 }

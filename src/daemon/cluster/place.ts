@@ -27,7 +27,10 @@ export async function ownPlace(cluster: ClusterConfig, facts: Facts): Promise<Pl
   const address = advertise?.kind === 'address' ? advertise.address : await foundAddress(cluster, facts);
   const link = facts.links.find(({ addresses }) => addresses.some((one) => withoutLength(one) === address));
   if (link === undefined) {
-    throw new TsnetError('CONFIG', `join the cluster: no interface of this host has ${address}; mend "cluster-advertise"`);
+    throw new TsnetError(
+      'CONFIG',
+      `join the cluster: no interface of this host has ${address}; mend "cluster-advertise"`,
+    );
   }
   return { address, family: familyOf(address), port: advertise?.port ?? VXLAN_PORT, mtu: link.mtu };
 }

@@ -189,6 +189,8 @@ export function openNameService(options: NameServiceOptions): NameService {
 /** Who shares a network has no name service of its own: it sees that of the sandbox whose network it is. */
 function wantedOf(sandbox: Sandbox, endpoints: readonly Endpoint[]): Wanted | undefined {
   if (sandbox.shares !== undefined || sandbox.state === 'removing' || endpoints.length === 0) return undefined;
+  // Docker's own name service is in there.
+  if (sandbox.origin.kind === 'docker-plugin') return undefined;
   return { sandbox, endpoints };
 }
 

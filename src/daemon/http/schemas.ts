@@ -10,11 +10,21 @@ const pairs = (description: string) => Type.Record(Type.String(), Type.String(),
 const optional = Type.Optional;
 
 /** Nothing but what is named: a typing error must not pass for a default. */
-const exactly = <P extends Type.TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
+const exactly = <P extends Type.TProperties>(properties: P, description?: string) =>
+  Type.Object(properties, { additionalProperties: false, ...(description === undefined ? {} : { description }) });
 
 const network = text('Name, id or unique prefix of the id of a network');
 const container = text('Name or id of a sandbox, a path, netns:NAME, pid:N, docker:NAME, podman:NAME, containerd:ID');
 const dryRun = optional(flag('Write nothing; the plan is the answer'));
+
+const limit = (description: string) =>
+  exactly(
+    {
+      bitsPerSecond: Type.Integer({ minimum: 8, description: 'Rate in the long run' }),
+      burstBits: Type.Integer({ minimum: 1, description: 'What may go at once' }),
+    },
+    description,
+  );
 
 const attach = {
   ip: optional(text('IPv4 address')),
@@ -25,6 +35,13 @@ const attach = {
   ports: optional(texts('[IP:][HOST[-END]]:CONTAINER[-END][/tcp|udp|sctp]')),
   gatewayPriority: optional(Type.Integer({ description: 'The highest gives the default route' })),
   driverOptions: optional(pairs('Options of the driver')),
+  runtimeHoldsPorts: optional(flag('The runtime of the container binds the host ports itself')),
+  bandwidth: optional(
+    exactly({
+      ingress: optional(limit('Towards the container')),
+      egress: optional(limit('From the container')),
+    }),
+  ),
 };
 
 const runtime = {
@@ -62,6 +79,7 @@ export const SCHEMAS = {
     dryRun,
   }),
   listNetworks: exactly({ filters: optional(text('JSON: {"driver":["bridge"]}')) }),
+  findNetwork: exactly({ network }),
   inspectNetwork: exactly({ network }),
   removeNetwork: exactly({ network, dryRun }),
   pruneNetworks: exactly({
@@ -109,6 +127,7 @@ export const SCHEMAS = {
     interfaceName: optional(text('With this interface alone')),
   }),
   findContainer: exactly(runtime),
+  checkContainer: exactly({ container: exactly(runtime), network: optional(network) }),
 
   createSandbox: exactly({
     name: optional(text('Name of the sandbox')),

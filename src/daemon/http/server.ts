@@ -4,6 +4,7 @@ import { Ajv } from 'ajv';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { TsnetError } from '../../model/error.ts';
 import type { Metrics } from '../metrics.ts';
+import { cniRoute } from './cni-route.ts';
 import { dockerRoutes } from './docker/docker-routes.ts';
 import type { DockerParts } from './docker/docker-parts.ts';
 import { routedPath } from './docker/docker-path.ts';
@@ -56,6 +57,7 @@ export async function buildServer({ metrics, ...parts }: ServerParts): Promise<F
   });
   await app.register(async (scope) => {
     tsnetRoutes(scope, engine);
+    cniRoute(scope, engine);
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
     scope.get('/metrics', { schema: { summary: 'Counts for Prometheus', tags: ['tsnet'] } }, async (_request, reply) =>
       reply.type(metrics.contentType).send(await metrics.text()),

@@ -99,6 +99,9 @@ export function makeFakeEngine(given: Partial<FakeState> = {}): FakeEngine {
     attachContainer: (request) =>
       asked('attachContainer', request, () => ({ ...sandboxOf(request.container.id), warnings: state.warnings })),
     detachContainer: (request) => asked('detachContainer', request, () => ({ detached: [] })),
+    findNetwork: (reference) =>
+      asked('findNetwork', reference, () => state.networks.find(({ name }) => name === reference)),
+    checkContainer: (request) => asked('checkContainer', request, () => []),
     findContainer: (container) => asked('findContainer', container, () => undefined),
     createSandbox: (request) =>
       asked('createSandbox', request, () => ({ ...sandboxOf(request.name ?? ''), warnings: state.warnings })),

@@ -1,0 +1,61 @@
+/**
+ * The CNI plugin as a program. Where a daemon answers, the call is carried there; else it is carried out here. The one place of
+ * the plugin with globals.
+ */
+import type { Config } from '../../model/config.ts';
+import { errorDocument } from './cni-error.ts';
+import type { CniCallAnswer } from './daemon-call.ts';
+import { NEWEST } from './spec-version.ts';
+import { readInput, writeAll } from './standard-streams.ts';
+
+/** What is not about containers takes no daemon, and no input that might not come. */
+const ALONE: readonly (string | undefined)[] = [undefined, '', 'VERSION'];
+
+async function carriedOut(): Promise<CniCallAnswer> {
+  const { env } = process;
+  const isAlone = ALONE.includes(env['CNI_COMMAND']);
+  const input = isAlone ? '' : readInput();
+  if (!isAlone) {
+    const answer = await askedOfDaemon(input);
+    if (answer !== undefined) return answer;
+  }
+  const { runHere } = await import('./run-here.ts');
+  return runHere({ env, input, config: readConfig });
+}
+
+/** A daemon runs no programs for its callers: a call that another IPAM plugin has a part in stays here. */
+async function askedOfDaemon(input: string): Promise<CniCallAnswer | undefined> {
+  if (/"ipam"/i.test(input) && (await import('./names-delegate.ts')).namesDelegate(input)) return undefined;
+  const { hosts } = await readConfig();
+  for (const host of hosts) {
+    if (!host.startsWith('unix://')) continue;
+    const socket = host.slice('unix://'.length);
+    const { existsSync } = await import('node:fs');
+    if (!existsSync(socket)) continue;
+    const { askDaemon } = await import('./ask-daemon.ts');
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('CNI_')));
+    const answer = await askDaemon(socket, { env, input });
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
+}
+
+let config: Promise<Config> | undefined;
+
+function readConfig(): Promise<Config> {
+  return (config ??= import('../../config/load.ts').then(({ loadConfig }) => loadConfig({ env: process.env })));
+}
+
+function failed(error: unknown): CniCallAnswer {
+  return { status: 1, stdout: `${JSON.stringify(errorDocument(error, NEWEST))}\n`, stderr: '' };
+}
+
+function end({ status, stdout, stderr }: CniCallAnswer): never {
+  if (stderr !== '') writeAll(2, stderr);
+  if (stdout !== '') writeAll(1, stdout);
+  // What the event loop still has are timers of LMDB's.
+  process.exit(status);
+}
+
+process.on('uncaughtException', (error) => end(failed(error)));
+void carriedOut().catch(failed).then(end);
