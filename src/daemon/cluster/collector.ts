@@ -41,7 +41,9 @@ export function openCollector(options: CollectorOptions): Collector {
       return;
     }
     const { items } = await store.list(REGISTERED_HOSTS);
-    const missing = items.map(({ key }) => nameIn(key)).filter((id) => id !== self && hosts.find(id)?.state !== 'alive');
+    const missing = items
+      .map(({ key }) => nameIn(key))
+      .filter((id) => id !== self && hosts.find(id)?.state !== 'alive');
     for (const id of missingSince.keys()) if (!missing.includes(id)) missingSince.delete(id);
     for (const id of missing) {
       const since = missingSince.get(id) ?? clock.now();

@@ -57,7 +57,8 @@ export function openHostList(options: HostListOptions): HostList {
     },
     onHold: (missing) => {
       held = missing;
-      if (missing === undefined) log.info({}, 'the hosts that were missing together are back, or few enough to be believed');
+      if (missing === undefined)
+        log.info({}, 'the hosts that were missing together are back, or few enough to be believed');
       else {
         log.warn(
           { hosts: missing.length },

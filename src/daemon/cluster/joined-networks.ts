@@ -67,7 +67,10 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
       await one.leave();
       await forgetHostNetwork(store, self, id);
     } catch (error) {
-      log.warn({ network: name, error }, 'cannot leave a network of the cluster in order; the next comparison clears up');
+      log.warn(
+        { network: name, error },
+        'cannot leave a network of the cluster in order; the next comparison clears up',
+      );
     }
   };
 
@@ -136,7 +139,11 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
         for (const networkId of await networksOn(store, self)) {
           if (joined.has(networkId) || hasEndpoints(networkId)) continue;
           const cleared = await clearNetwork({ store, self }, networkId, () => joined.has(networkId));
-          if (cleared > 0) log.info({ network: networkId.slice(0, 12), addresses: cleared }, 'gave back addresses of containers that are gone');
+          if (cleared > 0)
+            log.info(
+              { network: networkId.slice(0, 12), addresses: cleared },
+              'gave back addresses of containers that are gone',
+            );
         }
         await reconcile();
       }),

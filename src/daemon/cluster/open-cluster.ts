@@ -98,7 +98,8 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     },
   });
   await session.begin();
-  if (!session.isHeld()) log.warn({ reason: session.reason() }, 'the cluster store does not answer; it is asked again and again');
+  if (!session.isHeld())
+    log.warn({ reason: session.reason() }, 'the cluster store does not answer; it is asked again and again');
 
   const hostList = openHostList({
     store,
@@ -113,7 +114,8 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     },
     onLive: (isLive) => {
       if (isLive) log.info({}, 'in touch with the cluster store');
-      else log.warn({}, 'out of touch with the cluster store: running containers go on, and nothing new can be attached');
+      else
+        log.warn({}, 'out of touch with the cluster store: running containers go on, and nothing new can be attached');
       if (isLive) rejoin();
     },
   });
@@ -170,7 +172,12 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
   return {
     draft: () => {
       beInTouch();
-      return Promise.resolve(draftFrom(place, [...hostList.hosts.all().values()].map((host) => host.value)));
+      return Promise.resolve(
+        draftFrom(
+          place,
+          [...hostList.hosts.all().values()].map((host) => host.value),
+        ),
+      );
     },
     underlay: () => underlay,
     withNetwork: (network, vnis, work) => {
@@ -181,7 +188,10 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
           return await work();
         } catch (error) {
           await removeNetwork(store, { network, vnis, self }).catch((cause: unknown) => {
-            log.error({ network: network.name, error: cause }, 'a network that was not made cannot be taken back from the cluster');
+            log.error(
+              { network: network.name, error: cause },
+              'a network that was not made cannot be taken back from the cluster',
+            );
           });
           throw error;
         }
@@ -228,7 +238,10 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
           joined.unpin(network.id);
         }
       } catch (error) {
-        log.warn({ network: network.name, addresses, error }, 'addresses are given back when the cluster store answers again');
+        log.warn(
+          { network: network.name, addresses, error },
+          'addresses are given back when the cluster store answers again',
+        );
       }
     },
     remotePeers: (network) => {

@@ -33,7 +33,8 @@ export async function reconcileOwn(
     store,
     surplus.map(({ item }) => item),
   );
-  if (deleted > 0) log.info({ network: network.name, addresses: deleted }, 'gave back addresses of containers that are gone');
+  if (deleted > 0)
+    log.info({ network: network.name, addresses: deleted }, 'gave back addresses of containers that are gone');
   for (const [key, { value, isSettled }] of wanted) {
     const item = mirror.item(key);
     const text = JSON.stringify(value);
@@ -101,4 +102,3 @@ export async function clearNetwork(
   await forgetHostNetwork(store, self, networkId);
   return deleted;
 }
-
