@@ -90,8 +90,8 @@ export function openHostSession(options: HostSessionOptions): HostSession {
       onLost(why);
       void again(FIRST_RETRY_MS);
     });
-    await noteRegistration(store, hostId, value.name).catch(() => undefined);
     onHeld();
+    await noteRegistration(store, hostId, value.name).catch(() => undefined);
   };
 
   const again = async (retryMs: number): Promise<void> => {

@@ -51,7 +51,7 @@ export function openHostList(options: HostListOptions): HostList {
     clock,
     known: new Map(Object.entries(remembered?.states ?? {})),
     onChange: (ids) => {
-      for (const id of ids) tell(log, id, hosts.find(id));
+      for (const id of ids) if (id !== self) tell(log, id, hosts.find(id));
       save();
       onChange(ids);
     },

@@ -21,7 +21,6 @@ import type { ClusterConfig } from '../../model/config.ts';
 import { TsnetError } from '../../model/error.ts';
 import { familyOf } from '../../model/address.ts';
 import { macFromAddress } from '../../model/mac.ts';
-import type { Network } from '../../model/records.ts';
 import type { ClusterDraft, Underlay } from '../../plan/driver.ts';
 import type { Follower } from '../follower.ts';
 import type { Log } from '../log.ts';
@@ -269,11 +268,11 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
         .filter(([id]) => id !== self)
         .map(([id, { value: host, state }]) => ({ id, name: host.name, address: host.vtep, state })),
       held: hostList.held()?.length ?? 0,
-      networks: [...joined.all()].map(({ network, mirror, plan }) => ({
-        name: network.name,
-        endpoints: mirror.items().size,
-        entries: plan().length,
-        lagMs: Math.round(mirror.lagMs()),
+      networks: [...joined.all()].map((one) => ({
+        name: one.network.name,
+        endpoints: one.mirror.items().size,
+        entries: one.plan().length,
+        lagMs: Math.round(one.mirror.lagMs()),
       })),
       lagMs: Math.round(hostList.mirror.lagMs()),
       problems: [...networks.problems()].map(([name, reason]) => ({ name, reason })),
@@ -305,7 +304,7 @@ function outOfTouch(store: ClusterStore, why: string | undefined): TsnetError {
   const where = endpoint === undefined ? kind : `${kind} at ${endpoint}`;
   return new TsnetError(
     'RUNTIME',
-    `the cluster store (${where}) does not answer: ${why ?? reason ?? 'no session'}; running containers are not affected`,
+    `the cluster store (${where}) does not know this host to be alive: ${why ?? reason ?? 'no session'}`,
   );
 }
 
