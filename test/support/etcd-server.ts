@@ -1,0 +1,91 @@
+/** An etcd of the test's own: its files in the test's folder, its sockets in a namespace of the test. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { run, until, type Namespace } from './lab.ts';
+
+export interface EtcdTls {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+}
+
+export interface EtcdPlace {
+  readonly namespace: Namespace;
+  /** Where it listens, port 2379. */
+  readonly addresses: readonly string[];
+  /** Its own certificate, and who must have signed those of its clients. */
+  readonly tls?: EtcdTls;
+}
+
+export class EtcdServer {
+  readonly #place: EtcdPlace;
+  readonly #dir = mkdtempSync(path.join(tmpdir(), 'tsnet-etcd-'));
+  #process: ChildProcess | undefined;
+  #log = '';
+
+  constructor(place: EtcdPlace) {
+    this.#place = place;
+  }
+
+  /** Starts it, on the data that it had, and waits until it serves. */
+  async start(): Promise<void> {
+    const { namespace, addresses, tls } = this.#place;
+    const urls = [...addresses, '127.0.0.1'].map(
+      (address) => `${tls === undefined ? 'http' : 'https'}://${address}:2379`,
+    );
+    const server = namespace.start('etcd', [
+      ...['--name', 'test', '--data-dir', path.join(this.#dir, 'data'), '--log-level', 'error', '--logger', 'zap'],
+      ...['--listen-client-urls', urls.join(), '--advertise-client-urls', urls.join()],
+      ...['--listen-peer-urls', 'http://127.0.0.1:2380', '--initial-advertise-peer-urls', 'http://127.0.0.1:2380'],
+      ...['--initial-cluster', 'test=http://127.0.0.1:2380'],
+      ...(tls === undefined ? [] : ['--cert-file', tls.cert, '--key-file', tls.key]),
+      ...(tls === undefined ? [] : ['--trusted-ca-file', tls.ca, '--client-cert-auth']),
+    ]);
+    this.#process = server;
+    for (const stream of [server.stdout, server.stderr]) {
+      stream?.on('data', (part: Buffer) => {
+        this.#log += part.toString();
+      });
+    }
+    await until(async () => {
+      if (server.exitCode !== null) throw new Error(`etcd ended: ${this.#log}`);
+      return (await this.ctl('endpoint', 'health')).status === 0;
+    }, 30_000);
+  }
+
+  /** `etcdctl` on the server's host. */
+  async ctl(
+    ...args: readonly string[]
+  ): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
+    const { namespace, tls } = this.#place;
+    const trust = tls === undefined ? [] : ['--cacert', tls.ca, '--cert', tls.cert, '--key', tls.key];
+    const endpoint = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:2379`;
+    return run('nsenter', [`--net=${namespace.path}`, 'etcdctl', '--endpoints', endpoint, ...trust, ...args], {
+      env: { ETCDCTL_API: '3' },
+    });
+  }
+
+  /** Forgets all revisions before now. */
+  async compact(): Promise<void> {
+    const { stdout } = await this.ctl('get', 'nothing', '--write-out', 'json');
+    const { revision } = (JSON.parse(stdout) as { readonly header: { readonly revision: number } }).header;
+    const { status, stderr } = await this.ctl('compact', String(revision));
+    if (status !== 0) throw new Error(`compact: ${stderr}`);
+  }
+
+  async kill(): Promise<void> {
+    const server = this.#process;
+    if (server?.exitCode !== null) return;
+    const ended = once(server, 'exit');
+    server.kill('SIGKILL');
+    await ended;
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#dir, { recursive: true, force: true });
+  }
+}
