@@ -5,7 +5,7 @@ import type { Config } from '../model/config.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Ledger } from '../model/ledger.ts';
 import type { Endpoint, Network, ProcessIdentity, Sandbox, SandboxOrigin } from '../model/records.ts';
-import type { Driver } from '../plan/driver.ts';
+import type { Driver, Peer } from '../plan/driver.ts';
 import type { IpamPlugins } from '../plan/ipam-plugin.ts';
 import type { ChangeLock, Kernel, Namespaces } from '../plan/kernel.ts';
 import type { Drivers } from './drivers.ts';
@@ -33,6 +33,10 @@ export interface EngineContext {
   /** Paths, `netns:`, `pid:`, `docker:` … to a namespace. */
   readonly resolveContainer: (reference: string) => Promise<ContainerReference>;
   readonly version: string;
+  /** What the other hosts have of a network of scope global; undefined where that is not known now. Absent: this process never knows. */
+  readonly remotePeers?: (network: Network) => readonly Peer[] | undefined;
+  /** Underlay addresses of the other hosts of the cluster; likewise. */
+  readonly clusterVteps?: () => readonly string[] | undefined;
 }
 
 /** The owner of an intent that its process gave up on: dead by definition, so that the next change finishes or undoes it. */
