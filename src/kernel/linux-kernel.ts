@@ -29,6 +29,7 @@ import { macvlanExecutor } from './macvlan-executor.ts';
 import { neighbourExecutor } from './neighbour-executor.ts';
 import { createNetns, isHost, netnsAt, netnsInUse, removeNetns } from './netns.ts';
 import { OpenSandboxes } from './open-sandboxes.ts';
+import { entryOrphans, sweepEntries } from './orphan-entries.ts';
 import { linkOrphans, sweepLinks } from './orphan-links.ts';
 import { isAlive, mountNamespace, processIdentity } from './process-identity.ts';
 import { pluginEndpointExecutor } from './plugin-endpoint-executor.ts';
@@ -122,13 +123,19 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
         return plan.map((resource) => found.get(resource) ?? { resource, state: 'missing' });
       }),
 
-    orphans: async (plans) => {
+    orphans: async (plans, closed = new Set()) => {
       const { links, intents } = split(plans);
-      return [...(await linkOrphans(host.socket('route'), links)), ...(await firewall.orphans(intents))];
+      const socket = host.socket('route');
+      return [
+        ...(await linkOrphans(socket, links)),
+        ...(await entryOrphans(socket, links, closed)),
+        ...(await firewall.orphans(intents)),
+      ];
     },
 
     sweep: async (orphans) => {
       await firewall.sweep(orphans.filter((orphan) => orphan.kind === 'rule'));
+      await sweepEntries(host.socket('route'), orphans);
       await sweepLinks(host.socket('route'), orphans);
     },
 
