@@ -1,7 +1,7 @@
 /** A dockerd of a test's own inside a host's network namespace: no iptables, no bridge, its state in the host's folder. */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { must, until, type Host, type Outcome } from './lab.ts';
 
@@ -14,6 +14,8 @@ const APPLETS = ['sh', 'ip', 'ping', 'sleep', 'httpd', 'nc', 'cat', 'mkdir', 'ns
 export class DockerEngine {
   readonly env: Readonly<Record<string, string>>;
   readonly dir: string;
+  /** Path of its API's socket. */
+  readonly socket: string;
   readonly #host: Host;
   readonly #arguments: readonly string[];
   #process: ChildProcess | undefined;
@@ -22,10 +24,17 @@ export class DockerEngine {
   constructor(host: Host, more: readonly string[] = []) {
     this.#host = host;
     this.dir = path.join(host.dir, 'docker');
-    const socket = `unix://${this.dir}/docker.sock`;
-    this.env = { DOCKER_HOST: socket };
+    this.socket = `${this.dir}/docker.sock`;
+    this.env = { DOCKER_HOST: `unix://${this.socket}` };
     this.#arguments = [
-      ...['--iptables=false', '--ip6tables=false', '--bridge=none', '--storage-driver=vfs', '--host', socket],
+      ...[
+        '--iptables=false',
+        '--ip6tables=false',
+        '--bridge=none',
+        '--storage-driver=vfs',
+        '--host',
+        `unix://${this.socket}`,
+      ],
       ...['--data-root', path.join(this.dir, 'lib'), '--exec-root', path.join(this.dir, 'run')],
       ...['--pidfile', path.join(this.dir, 'pid'), ...more],
     ];
@@ -54,6 +63,18 @@ export class DockerEngine {
     // What nsenter started has its process id.
     daemon.kill(signal);
     await ended;
+  }
+
+  /** Kills it with all its containers, and deletes what it knew of them and of networks. */
+  async killAndForget(): Promise<void> {
+    const ids = (await this.must('ps', '-q')).split('\n').filter(Boolean);
+    const pids = await Promise.all(ids.map((id) => this.must('inspect', '-f', '{{.State.Pid}}', id)));
+    const shims = pids.map((pid) => /^PPid:\s*(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0');
+    await this.stop('SIGKILL');
+    this.endContainerd();
+    for (const pid of [...shims, ...pids].map(Number)) if (pid > 1) process.kill(pid, 'SIGKILL');
+    for (const gone of ['lib/network', 'lib/containers', 'run/containerd', 'pid'])
+      rmSync(path.join(this.dir, gone), { recursive: true, force: true });
   }
 
   /** Ends the containerd that dockerd started, which outlives one that was killed. */
