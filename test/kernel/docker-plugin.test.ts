@@ -62,7 +62,7 @@ describe.skipIf(missing.length > 0)(`Docker on tsnet networks${reason}`, () => {
     await clean().catch(() => undefined);
     await docker.stop();
     await plugin.stop();
-    docker.endContainerd();
+    docker.endLeftovers();
     lab.close();
   }, 60_000);
 
