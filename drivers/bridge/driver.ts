@@ -19,6 +19,7 @@
  */
 import type { Endpoint, Family, Network } from '../../src/model/records.ts';
 import { defineDriver } from '../../src/plan/driver.ts';
+import { limitResources } from '../../src/plan/limit-resources.ts';
 import {
   TAG_PREFIX,
   type FirewallResource,
@@ -178,6 +179,7 @@ function endpointPlan(network: Network, settings: BridgeSettings, endpoint: Endp
     ...network.pools
       .filter((pool) => endpoint.addresses.some(({ address }) => address.includes(':') === pool.subnet.includes(':')))
       .map((pool): Resource => ({ kind: 'route', place, family: familyOfPool(pool), destination: pool.subnet, link })),
+    ...limitResources(endpoint),
     ...publishIntents(settings, endpoint),
   ];
 }

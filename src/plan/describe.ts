@@ -13,7 +13,12 @@ export function describeResource(resource: Resource): string {
     case 'vlan':
       return `vlan ${resource.name} id ${resource.id} on ${resource.parent}`;
     case 'dummy':
-      return `dummy ${resource.name}`;
+    case 'ifb':
+      return `${resource.kind} ${resource.name}`;
+    case 'token-bucket':
+      return `limit of ${resource.bytesPerSecond * 8} bit/s on ${resource.link}`;
+    case 'redirect':
+      return `redirect of what arrives on ${resource.link} to ${resource.to}`;
     case 'neighbour':
       return `neighbour ${resource.address} at ${resource.mac} on ${resource.link}${at(resource.place)}`;
     case 'plugin-network':

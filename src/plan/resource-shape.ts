@@ -59,6 +59,7 @@ const family = oneOf(4, 6);
 const mtu = whole(68, 65_535);
 const port = whole(1, 65_535);
 const table = whole(1, 2 ** 32 - 1);
+const bytes = whole(1, Number.MAX_SAFE_INTEGER);
 const place: Field = {
   words: '"host" or { sandbox }',
   fits: (value) =>
@@ -101,6 +102,9 @@ const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
   },
   vlan: { name: link, parent: link, id: whole(1, 4094), tag: text },
   dummy: { name: link, tag: text },
+  ifb: { name: link, tag: text },
+  'token-bucket': { link, bytesPerSecond: bytes, burstBytes: bytes, limitBytes: bytes },
+  redirect: { link, to: link },
   neighbour: { place, link, address, mac },
   'plugin-network': {
     plugin: text,
