@@ -42,6 +42,7 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'info', summary: 'Show the state of tsnet on this host', load: () => import('./info.ts') },
   { name: 'events', summary: 'Show what happens to networks', load: () => import('./events.ts') },
   { name: 'daemon', summary: 'Serve the API, names and repairs until stopped', load: () => import('./daemon.ts') },
+  { name: 'cni', summary: 'Install the CNI plugin', load: () => import('./cni.ts') },
   { name: 'config', summary: 'Check or show the configuration', load: () => import('./config.ts') },
   { name: 'completion', summary: 'Print a completion script for a shell', load: () => import('./completion.ts') },
   { name: 'version', summary: 'Show the version', load: () => import('./version.ts') },
