@@ -21,6 +21,7 @@ import { fdbExecutor } from './fdb-executor.ts';
 import type { FirewallBackends } from './firewall-backends.ts';
 import { foreignFirewall } from './foreign-firewall.ts';
 import { hostSockets } from './host-sockets.ts';
+import { ifbExecutor } from './ifb-executor.ts';
 import { ipvlanExecutor } from './ipvlan-executor.ts';
 import { supportedLinkKinds } from './link-kinds.ts';
 import { linkUpExecutor } from './link-up-executor.ts';
@@ -34,12 +35,14 @@ import { linkOrphans, sweepLinks } from './orphan-links.ts';
 import { isAlive, mountNamespace, processIdentity } from './process-identity.ts';
 import { pluginEndpointExecutor } from './plugin-endpoint-executor.ts';
 import { pluginNetworkExecutor } from './plugin-network-executor.ts';
+import { redirectExecutor } from './redirect-executor.ts';
 import { routeExecutor } from './route-executor.ts';
 import { ruleExecutor } from './rule-executor.ts';
 import { observeLinks } from './observe-links.ts';
 import { ensureRun, removeRun, runsOf, withoutWhatGoesWithItsLink } from './runs.ts';
 import { Scene } from './scene.ts';
 import { sysctlExecutor, type SysctlChanged } from './sysctl-executor.ts';
+import { tokenBucketExecutor } from './token-bucket-executor.ts';
 import { forgetTrespassers } from './trespassers.ts';
 import { vethExecutor } from './veth-executor.ts';
 import { vlanExecutor } from './vlan-executor.ts';
@@ -68,6 +71,9 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     dummy: dummyExecutor,
     vxlan: vxlanExecutor,
     fdb: fdbExecutor,
+    ifb: ifbExecutor,
+    'token-bucket': tokenBucketExecutor,
+    redirect: redirectExecutor,
     veth: vethExecutor(() => (keepsApart ?? firewall.inForce() !== 'none') && bridgedFramesCrossFirewall()),
     'plugin-network': pluginNetworkExecutor(plugins),
     'plugin-endpoint': pluginEndpointExecutor(plugins),
