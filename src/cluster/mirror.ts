@@ -32,6 +32,8 @@ export interface Mirror {
   item(key: string): StoredItem | undefined;
   /** Resolves when the directory is known; at once where it was known before. */
   readonly listed: Promise<void>;
+  /** Whether the directory was ever listed, by this process or the one before. */
+  isKnown(): boolean;
   isLive(): boolean;
   /** How old what is known may be, milliseconds. */
   lagMs(): number;
@@ -126,6 +128,7 @@ export function openMirror(options: MirrorOptions): Mirror {
     items: () => items,
     item: (key) => items.get(key),
     listed,
+    isKnown: () => watch !== undefined,
     isLive: () => silentSince === undefined,
     lagMs: () => (silentSince === undefined ? 0 : clock.now() - silentSince),
     expect: (item) => {

@@ -41,6 +41,8 @@ export interface PeerTable {
   take(): PeerChange;
   /** The kernel refused: all is to be made true again. */
   failed(): void;
+  /** Who should be in the kernel. */
+  peers(): Peer[];
   /** All that the kernel should have. */
   wanted(): Plan;
   /** All that it has, for leaving. */
@@ -78,11 +80,12 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
     groups.set(name, group);
     dirty.add(name);
   };
-  const planFor = ({ value, addresses }: Group): Plan => {
+  const peerOf = ({ value, addresses }: Group): Peer[] => {
     const host = hostOf(value.host);
     if (addresses.size === 0 || host === undefined || host.state === 'dead') return [];
-    return planOf({ addresses: [...addresses].toSorted(), mac: value.mac, vtep: host.vtep });
+    return [{ addresses: [...addresses].toSorted(), mac: value.mac, vtep: host.vtep }];
   };
+  const planFor = (group: Group): Plan => peerOf(group).flatMap(planOf);
 
   const count = (resource: Resource, by: 1 | -1): number => {
     const text = JSON.stringify(resource);
@@ -126,6 +129,7 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
         dirty.add(name);
       }
     },
+    peers: () => [...groups.values()].flatMap(peerOf),
     wanted: () => [...groups.values()].flatMap(planFor),
     programmed: () => [...groups.values()].flatMap(({ plan }) => plan),
   };

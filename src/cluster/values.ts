@@ -11,6 +11,8 @@ export interface HostValue {
   readonly vtep: string;
   /** UDP port of VXLAN there. */
   readonly port: number;
+  /** Of its link there, bytes. */
+  readonly mtu: number;
   /** Drawn anew with each boot: tells a host from another one that has its id. */
   readonly epoch: string;
 }
@@ -45,9 +47,9 @@ function parsed(text: string): Readonly<Record<string, unknown>> | undefined {
 
 /** Undefined for what is no host. */
 export function parseHost(text: string): HostValue | undefined {
-  const { name, vtep, port, epoch } = parsed(text) ?? {};
+  const { name, vtep, port, mtu, epoch } = parsed(text) ?? {};
   if (typeof vtep !== 'string' || typeof epoch !== 'string' || typeof port !== 'number') return undefined;
-  return { name: typeof name === 'string' ? name : '', vtep, port, epoch };
+  return { name: typeof name === 'string' ? name : '', vtep, port, mtu: typeof mtu === 'number' ? mtu : 1500, epoch };
 }
 
 /** Undefined for what is no endpoint. */

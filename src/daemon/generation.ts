@@ -1,4 +1,5 @@
 /** An engine made of one reading of daemon.json. A reload makes the next one; the old one ends when its last call has. */
+import type { ClusterPart } from './cluster/open-cluster.ts';
 import type { EngineContext } from '../engine/context.ts';
 import type { Engine } from '../engine/engine.ts';
 import { makeEngine } from '../engine/make-engine.ts';
@@ -15,9 +16,22 @@ export interface Generation {
   readonly close: () => Promise<void>;
 }
 
-/** `around`: what else the engine's calls go through. */
-export function openGeneration(config: Config, ledger: Ledger, around: (engine: Engine) => Engine): Generation {
-  const context = openContext(config, ledger);
+export interface GenerationOptions {
+  /** What else the engine's calls go through. */
+  readonly around: (engine: Engine) => Engine;
+  /** The cluster that this host is in, once it is: it outlives a generation. */
+  readonly cluster: () => ClusterPart | undefined;
+}
+
+export function openGeneration(config: Config, ledger: Ledger, { around, cluster }: GenerationOptions): Generation {
+  const context: EngineContext = Object.defineProperties(
+    { ...openContext(config, ledger) },
+    {
+      cluster: { enumerable: true, get: cluster },
+      remotePeers: { enumerable: true, get: () => cluster()?.remotePeers },
+      clusterVteps: { enumerable: true, get: () => cluster()?.vteps },
+    },
+  );
   const engine = makeEngine({ ledger, config, openContext: () => Promise.resolve(context) });
   const { counted, idle } = countCalls(around(keepingFiles(engine, config.execRoot)));
   return {

@@ -2,6 +2,8 @@
 import type { DaemonInfo, Engine } from '../engine/engine.ts';
 import type { Config } from '../model/config.ts';
 import { openLedger } from '../store/ledger.ts';
+import type { ClusterPart } from './cluster/open-cluster.ts';
+import { inspectingPeers } from './cluster/inspecting-peers.ts';
 import { openEvents, type Events } from './events.ts';
 import { followingEngine, type Follow } from './following-engine.ts';
 import { contextOf, openGeneration, type Generation } from './generation.ts';
@@ -29,7 +31,7 @@ const LOOK_AGAIN_MS = 5000;
 /** Events come in swarms, and our own changes cause some too. */
 const DEBOUNCE_MS = 250;
 /** Keys that name what is open, or who is there from the start. */
-const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts', 'selfHeal'] as const;
+const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts', 'selfHeal', 'cluster'] as const;
 
 export async function openLive({ config: first, readConfig, log }: LiveRequest): Promise<Live> {
   const startedAt = new Date().toISOString();
@@ -42,7 +44,8 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
   const follow: Follow = async (only, wait = 'for-all') => {
     const before = revision();
     const named = parts.names.sync(only);
-    await Promise.all([events, ...parts.followers].map((follower) => follower.sync(only)));
+    const followers = [events, ...parts.followers, ...(cluster === undefined ? [] : [cluster])];
+    await Promise.all(followers.map((follower) => follower.sync(only)));
     if (wait === 'for-all') await named;
     if (only === undefined) seen = before;
   };
@@ -61,15 +64,26 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
       void followInTime(() => revision() !== seen);
     }, DEBOUNCE_MS);
   };
-  const daemonInfo = (): DaemonInfo => ({ pid: process.pid, startedAt, ...parts.state() });
+  const daemonInfo = (): DaemonInfo => ({
+    pid: process.pid,
+    startedAt,
+    ...parts.state(),
+    ...(cluster === undefined ? {} : { cluster: cluster.state() }),
+  });
+  let cluster: ClusterPart | undefined;
   const around = (engine: Engine): Engine =>
     metrics.timed({
-      ...followingEngine(engine, follow),
+      ...followingEngine(inspectingPeers(engine, () => cluster), follow),
       info: async () => ({ ...(await engine.info()), daemon: daemonInfo() }),
     });
 
-  let current: Generation = openGeneration(first, ledger, around);
+  const generation = { around, cluster: () => cluster };
+  let current: Generation = openGeneration(first, ledger, generation);
   const context = contextOf(() => current);
+  if (first.cluster !== undefined) {
+    const { joinCluster } = await import('./cluster/join-cluster.ts');
+    cluster = await joinCluster({ config: first.cluster, execRoot: first.execRoot, context, log });
+  }
   const parts = await openFollowers({ context, log, metrics, onForeignChange: followSoon });
   // Makes bridge, host and none where they are not on record: nothing that a client did.
   await current.engine.listNetworks();
@@ -83,7 +97,7 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
       if (fixed.length > 0) log.warn({ keys: fixed }, 'changed in daemon.json, but only a restart changes them');
       const kept = Object.fromEntries(FIXED_KEYS.map((key) => [key, first[key]]));
       const old = current;
-      current = openGeneration({ ...read, ...kept }, ledger, around);
+      current = openGeneration({ ...read, ...kept }, ledger, generation);
       old.close().catch((error: unknown) => {
         log.warn({ error }, 'reload: what was open before does not close');
       });
@@ -103,6 +117,7 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
       clearInterval(timer);
       clearTimeout(soon);
       await parts.close();
+      await cluster?.close();
       await events.close();
       await current.close();
       await ledger.close();

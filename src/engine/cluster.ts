@@ -18,6 +18,23 @@ export interface Claim {
   readonly heard: Promise<void>;
 }
 
+/** An endpoint on another host. */
+export interface RemoteEndpoint {
+  readonly sandboxId: string;
+  readonly name: string;
+  readonly mac: string;
+  /** "10.77.0.5" */
+  readonly addresses: readonly string[];
+  /** Name of its host. */
+  readonly host: string;
+}
+
+export interface NetworkPeers {
+  /** Hosts that have endpoints there, this one included. */
+  readonly hosts: readonly { readonly name: string; readonly address: string; readonly state: string }[];
+  readonly endpoints: readonly RemoteEndpoint[];
+}
+
 /** Every call rejects with RUNTIME or TIMEOUT where the store cannot be asked, within 2 s. */
 export interface Cluster {
   /** What a driver is told when a network is made. */
@@ -41,6 +58,8 @@ export interface Cluster {
   claim(request: ClaimRequest): Promise<Claim>;
   /** The endpoint of a claim is on record, or the claim was released. */
   settle(network: Network, addresses: readonly string[]): void;
+  /** Who is on a network, on whatever host; as far as that is known now. */
+  peers(networkId: string): Promise<NetworkPeers>;
   /** Gives addresses back. Never rejects: what cannot be given back now is when the store can be asked again. */
   release(network: Network, sandboxId: string, addresses: readonly string[]): Promise<void>;
 }

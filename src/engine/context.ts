@@ -5,8 +5,8 @@ import type { Config } from '../model/config.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Ledger } from '../model/ledger.ts';
 import type { Endpoint, Network, ProcessIdentity, Sandbox, SandboxOrigin } from '../model/records.ts';
-import { handedPlan } from '../plan/handed-plan.ts';
 import type { Driver, Peer } from '../plan/driver.ts';
+import { handedPlan } from '../plan/handed-plan.ts';
 import type { IpamPlugins } from '../plan/ipam-plugin.ts';
 import type { ChangeLock, Kernel, Namespaces } from '../plan/kernel.ts';
 import type { Cluster } from './cluster.ts';
@@ -35,12 +35,12 @@ export interface EngineContext {
   /** Paths, `netns:`, `pid:`, `docker:` … to a namespace. */
   readonly resolveContainer: (reference: string) => Promise<ContainerReference>;
   readonly version: string;
-  /** Present in a daemon that daemon.json names a cluster store to. */
-  readonly cluster?: Cluster;
   /** What the other hosts have of a network of scope global; undefined where that is not known now. Absent: this process never knows. */
   readonly remotePeers?: (network: Network) => readonly Peer[] | undefined;
   /** Underlay addresses of the other hosts of the cluster; likewise. */
   readonly clusterVteps?: () => readonly string[] | undefined;
+  /** Present in a daemon that daemon.json names a cluster store to. */
+  readonly cluster?: Cluster;
 }
 
 /** The owner of an intent that its process gave up on: dead by definition, so that the next change finishes or undoes it. */

@@ -99,7 +99,9 @@ async function createForCluster(context: EngineContext, input: DraftInput): Prom
   const act = `create network ${request.name}`;
   const cluster = requiredCluster(context, act);
   for (let tries = 0; tries < MOST_VNI_TRIES; tries++) {
-    const drafted = { ...input, cluster: await cluster.draft() };
+    const given = await cluster.draft();
+    const asked = Number(input.typed['vni'] ?? given.vnis[0]);
+    const drafted = { ...input, cluster: { ...given, vnis: [asked] } };
     const shared = context.ledger.read((view) => draftNetwork(context, view, drafted));
     const network = localized(context, shared, cluster.underlay());
     const create = (): Promise<CreateNetworkAnswer> =>

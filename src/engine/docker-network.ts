@@ -1,8 +1,9 @@
 /**
  * A network as the Docker Engine API shows it (`GET /networks/{id}`, API 1.52), made from the records.
  */
-import { networkOf } from '../model/address.ts';
+import { contains, networkOf, parseAddress, parsePrefix } from '../model/address.ts';
 import type { Endpoint, Network, Sandbox } from '../model/records.ts';
+import type { NetworkPeers } from './cluster.ts';
 
 export interface DockerIpamConfig {
   readonly Subnet: string;
@@ -42,6 +43,8 @@ export interface DockerNetwork {
   readonly Containers: Readonly<Record<string, DockerContainerEntry>>;
   readonly Options: Readonly<Record<string, string>>;
   readonly Labels: Readonly<Record<string, string>>;
+  /** Of a network of a cluster: the hosts that have containers on it. */
+  readonly Peers?: readonly { readonly Name: string; readonly IP: string }[];
   /** Ours: what whoever uses the network should know. */
   readonly Caveat?: string;
 }
@@ -94,6 +97,33 @@ export function dockerNetwork(
     Options: network.options,
     Labels: network.labels,
     ...(network.caveat === undefined ? {} : { Caveat: network.caveat }),
+  };
+}
+
+/** The same with what other hosts have of it. Their containers are keyed as Docker keyed those of other hosts: "ep-" and an id. */
+export function withPeers(network: DockerNetwork, { hosts, endpoints }: NetworkPeers): DockerNetwork {
+  const lengthOf = (address: string): string => {
+    const subnet = (network.IPAM.Config ?? []).find(({ Subnet }) => contains(parsePrefix(Subnet), parseAddress(address)));
+    return subnet === undefined ? address : `${address}/${parsePrefix(subnet.Subnet).length}`;
+  };
+  const addressOf = (addresses: readonly string[], colon: boolean): string => {
+    const address = addresses.find((one) => one.includes(':') === colon);
+    return address === undefined ? '' : lengthOf(address);
+  };
+  const remote = endpoints.map(({ sandboxId, name, mac, addresses }) => [
+    `ep-${sandboxId}`,
+    {
+      Name: name,
+      EndpointID: sandboxId,
+      MacAddress: mac,
+      IPv4Address: addressOf(addresses, false),
+      IPv6Address: addressOf(addresses, true),
+    },
+  ]);
+  return {
+    ...network,
+    Containers: { ...network.Containers, ...(Object.fromEntries(remote) as DockerNetwork['Containers']) },
+    Peers: hosts.map(({ name, address }) => ({ Name: name, IP: address })),
   };
 }
 

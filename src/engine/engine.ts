@@ -223,6 +223,49 @@ export interface Garbage {
   readonly reason: string;
 }
 
+/** What `tsnet info` says of the cluster that this host is in. */
+export interface ClusterInfo {
+  readonly hostId: string;
+  readonly name: string;
+  /** Where the other hosts send this host's frames. */
+  readonly address: string;
+  readonly port: number;
+  readonly mtu: number;
+  readonly store: {
+    readonly kind: string;
+    readonly endpoint?: string;
+    readonly reachable: boolean;
+    readonly reason?: string;
+  };
+  readonly session: 'held' | 'lost';
+  /** Until the others take this host for dead, unless the store hears of it. */
+  readonly sessionRemainingMs?: number;
+  /** Why it is lost. */
+  readonly sessionReason?: string;
+  /** The others. */
+  readonly hosts: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly address: string;
+    readonly state: 'alive' | 'gone' | 'held' | 'dead';
+  }[];
+  /** Hosts that are missing, so many that none is taken for dead. */
+  readonly held: number;
+  /** How old what is known of the hosts may be. */
+  readonly lagMs: number;
+  /** Networks with containers of this host. */
+  readonly networks: readonly {
+    readonly name: string;
+    /** On all hosts. */
+    readonly endpoints: number;
+    /** Entries of the kernel that lead to other hosts. */
+    readonly entries: number;
+    readonly lagMs: number;
+  }[];
+  /** Networks of the cluster that cannot be used here. */
+  readonly problems: readonly { readonly name: string; readonly reason: string }[];
+}
+
 /** What `tsnet info` says of the daemon, where one answers. */
 export interface DaemonInfo {
   readonly pid: number;
@@ -251,6 +294,8 @@ export interface DaemonInfo {
   }[];
   /** Sandboxes in which names are served. */
   readonly namesServed: number;
+  /** Where daemon.json names a cluster store. */
+  readonly cluster?: ClusterInfo;
 }
 
 export interface Info {

@@ -4,6 +4,7 @@ import { checkAlias } from '../model/names.ts';
 import type { Endpoint, Network } from '../model/records.ts';
 import type { Facts, Namespaces } from '../plan/kernel.ts';
 import type { Plan } from '../plan/resource.ts';
+import { isOfCluster, requiredCluster } from './cluster.ts';
 import { driverOf, namespacesOf, type EngineContext } from './context.ts';
 import type { ChangeAnswer, EndpointChangeAnswer, UpdateEndpointRequest, UpdateNetworkRequest } from './engine.ts';
 import { knownSandbox } from './known-sandbox.ts';
@@ -30,6 +31,7 @@ export async function updateNetwork(context: EngineContext, request: UpdateNetwo
     const next = updated(context, activeNetwork(context, id, act), request, facts);
     const { plan, namespaces } = request.mtu === undefined ? NOTHING : linksOf(context, next);
     if (request.dryRun === true) return { plan, warnings: [] };
+    if (isOfCluster(context, next)) await requiredCluster(context, act).updateNetwork(next);
     context.ledger.changeNetworks((change) => {
       change.putNetwork(next);
     });

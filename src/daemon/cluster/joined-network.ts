@@ -26,7 +26,9 @@ export interface JoinedNetwork {
   took(address: string, value: string): void;
   /** Resolves when the kernel has what is known now. */
   flush(): Promise<void>;
-  /** What the kernel should have of it. */
+  /** Who is on other hosts, as far as the kernel should know of them. */
+  peers(): Peer[];
+  /** What the kernel has of them. */
   plan(): Plan;
   /** Leaves the kernel as it is: the next daemon goes on. */
   close(): Promise<void>;
@@ -110,6 +112,7 @@ export function joinNetwork(options: JoinOptions): JoinedNetwork {
     flush: async () => {
       await programmer.flush();
     },
+    peers: () => table.peers(),
     plan: () => table.programmed(),
     close: async () => {
       mirror.close();

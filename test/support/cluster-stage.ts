@@ -1,0 +1,166 @@
+/**
+ * Hosts of a cluster: namespaces on one switch, each with a daemon of its own, and an etcd beside them.
+ *
+ *     store 192.168.77.100 ── switch ── 192.168.77.1, .2, .3 … hosts
+ */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { EtcdServer } from './etcd-server.ts';
+import { must, until, type Host, type Lab, type Namespace } from './lab.ts';
+
+export interface ClusterHost {
+  readonly host: Host;
+  /** In the underlay. */
+  readonly address: string;
+  /** Runs tsnet, which must succeed. */
+  readonly tsnet: (...args: readonly string[]) => Promise<string>;
+  /** Its link to the switch is up or down: nothing is refused, nothing comes through. */
+  readonly plug: (state: 'up' | 'down') => Promise<void>;
+  readonly startDaemon: () => Promise<number>;
+  readonly killDaemon: (signal: NodeJS.Signals) => Promise<void>;
+  readonly info: () => Promise<ClusterState>;
+  /** Entries of the kernel that lead to other hosts, sorted: "02:42:0a:4d:00:05 dst 192.168.77.2", "10.77.0.5 lladdr 02:42…". */
+  readonly entries: () => Promise<string[]>;
+}
+
+export interface ClusterState {
+  readonly session: string;
+  readonly sessionRemainingMs?: number;
+  readonly hostId: string;
+  readonly held: number;
+  readonly store: { readonly reachable: boolean };
+  readonly hosts: readonly { readonly id: string; readonly address: string; readonly state: string }[];
+  readonly networks: readonly { readonly name: string; readonly endpoints: number; readonly entries: number }[];
+}
+
+export interface ClusterStage {
+  readonly etcd: EtcdServer;
+  readonly store: Namespace;
+  /** Cuts the store off, silently. */
+  readonly plugStore: (state: 'up' | 'down') => Promise<void>;
+  readonly hosts: readonly ClusterHost[];
+  readonly close: () => Promise<void>;
+}
+
+export interface ClusterStageOptions {
+  readonly hosts: number;
+  /** Time to live of a host's session, seconds; its grace is two thirds of it. */
+  readonly ttl?: number;
+  /** Further keys of every daemon.json. */
+  readonly config?: Readonly<Record<string, unknown>>;
+}
+
+export async function openClusterStage(lab: Lab, options: ClusterStageOptions): Promise<ClusterStage> {
+  const { hosts: count, ttl = 15, config = {} } = options;
+  const underlay = lab.namespace('ul');
+  await must('ip', ['-n', underlay.name, 'link', 'add', 'sw', 'type', 'bridge']);
+  await must('ip', ['-n', underlay.name, 'link', 'set', 'sw', 'up']);
+  const plugIn = async (namespace: Namespace, port: string, address: string): Promise<void> => {
+    await lab.wire(namespace, 'up0', [`${address}/24`], underlay, port, []);
+    await must('ip', ['-n', underlay.name, 'link', 'set', port, 'master', 'sw']);
+  };
+  const plug = (port: string) => async (state: 'up' | 'down') => {
+    await must('ip', ['-n', underlay.name, 'link', 'set', port, state]);
+  };
+  const store = lab.namespace('store');
+  await plugIn(store, 'store', '192.168.77.100');
+  const etcd = new EtcdServer({ namespace: store, addresses: ['192.168.77.100'] });
+  await etcd.start();
+  const hosts: ClusterHost[] = [];
+  for (let number = 1; number <= count; number++) {
+    const address = `192.168.77.${String(number)}`;
+    const host = lab.host(`c${String(number)}`);
+    await plugIn(host, `h${String(number)}`, address);
+    writeFileSync(
+      path.join(host.dir, 'daemon.json'),
+      JSON.stringify({
+        'cluster-store': 'etcd://192.168.77.100:2379',
+        'cluster-store-opts': { ttl: String(ttl) },
+        'cluster-advertise': 'up0',
+        'firewall-backend': 'nftables',
+        ...config,
+      }),
+    );
+    hosts.push(clusterHost(host, address, plug(`h${String(number)}`)));
+  }
+  await Promise.all(hosts.map((one) => one.startDaemon()));
+  return {
+    etcd,
+    store,
+    plugStore: plug('store'),
+    hosts,
+    close: async () => {
+      for (const one of hosts) await one.killDaemon('SIGKILL');
+      await etcd.stop();
+    },
+  };
+}
+
+function clusterHost(host: Host, address: string, plug: ClusterHost['plug']): ClusterHost {
+  let daemon: Awaited<ReturnType<Host['startDaemon']>> | undefined;
+  return {
+    host,
+    address,
+    plug,
+    tsnet: (...args) => host.mustTsnet(args),
+    startDaemon: async () => {
+      daemon = await host.startDaemon();
+      return daemon.pid ?? 0;
+    },
+    killDaemon: async (signal) => {
+      if (daemon === undefined || daemon.exitCode !== null || daemon.signalCode !== null) return;
+      const ended = new Promise((resolve) => daemon?.once('exit', resolve));
+      daemon.kill(signal);
+      await ended;
+    },
+    info: async () => {
+      const info = JSON.parse(await host.mustTsnet(['info', '--format', 'json'])) as {
+        readonly daemon: { readonly cluster: ClusterState };
+      };
+      return info.daemon.cluster;
+    },
+    entries: () => entriesOf(host),
+  };
+}
+
+async function entriesOf(host: Host): Promise<string[]> {
+  const links = JSON.parse(await host.must('ip', ['-j', '-d', 'link', 'show', 'type', 'vxlan'])) as readonly {
+    readonly ifname?: string;
+  }[];
+  const found: string[] = [];
+  for (const { ifname } of links) {
+    if (ifname === undefined) continue;
+    const fdb = JSON.parse(await host.must('bridge', ['-j', 'fdb', 'show', 'dev', ifname])) as readonly {
+      readonly mac: string;
+      readonly dst?: string;
+    }[];
+    for (const { mac, dst } of fdb) if (dst !== undefined) found.push(`${mac} dst ${dst}`);
+    for (const family of ['-4', '-6']) {
+      const neighbours = JSON.parse(
+        (await host.must('ip', [family, '-j', 'neigh', 'show', 'dev', ifname, 'nud', 'permanent'])) || '[]',
+      ) as readonly { readonly dst: string; readonly lladdr?: string }[];
+      for (const { dst, lladdr } of neighbours) found.push(`${dst} lladdr ${lladdr ?? '?'}`);
+    }
+  }
+  return found.sort();
+}
+
+/** Waits until a host's kernel has just these entries. */
+export async function untilEntries(host: ClusterHost, wanted: readonly string[], timeoutMs = 5000): Promise<void> {
+  const text = JSON.stringify([...wanted].sort());
+  let last = '';
+  try {
+    await until(async () => (last = JSON.stringify(await host.entries())) === text, timeoutMs);
+  } catch {
+    throw new Error(`entries of ${host.address}: ${last}, expected ${text}`);
+  }
+}
+
+/** What another host's kernel has of a container with this address. */
+export function entriesFor(address: string, vtep: string): string[] {
+  const mac = `02:42:${address
+    .split('.')
+    .map((byte) => Number(byte).toString(16).padStart(2, '0'))
+    .join(':')}`;
+  return [`${mac} dst ${vtep}`, `${address} lladdr ${mac}`];
+}
