@@ -3,6 +3,7 @@
  * bridge has one more port, which leads to the other hosts.
  */
 import type { Endpoint, Family, Network } from '../../src/model/records.ts';
+import { limitResources } from '../../src/plan/limit-resources.ts';
 import {
   TAG_PREFIX,
   type FirewallResource,
@@ -163,6 +164,7 @@ export function bridgeEndpointPlan(network: Network, settings: BridgeSettings, e
     ...network.pools
       .filter((pool) => endpoint.addresses.some(({ address }) => address.includes(':') === pool.subnet.includes(':')))
       .map((pool): Resource => ({ kind: 'route', place, family: familyOfPool(pool), destination: pool.subnet, link })),
+    ...limitResources(endpoint),
     ...publishIntents(settings, endpoint),
   ];
 }

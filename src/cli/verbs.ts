@@ -47,6 +47,12 @@ export const VERBS: readonly VerbEntry[] = [
     summary: 'Serve Docker as network and IPAM driver',
     load: () => import('./docker-plugin.ts'),
   },
+  {
+    name: 'oci-hook',
+    summary: 'Attach or detach the container of an OCI runtime',
+    load: () => import('./oci-hook.ts'),
+  },
+  { name: 'cni', summary: 'Install the CNI plugin', load: () => import('./cni.ts') },
   { name: 'config', summary: 'Check or show the configuration', load: () => import('./config.ts') },
   { name: 'completion', summary: 'Print a completion script for a shell', load: () => import('./completion.ts') },
   { name: 'version', summary: 'Show the version', load: () => import('./version.ts') },

@@ -139,6 +139,7 @@ function writeIntent(context: EngineContext, change: LedgerChange, { request, ne
       listeners: options.runtimeHoldsPorts === true ? [] : facts.listeners,
     });
     const endpoint = { ...bare, ports };
+    refuseUnlimited(context, network, endpoint);
     change.putEndpoint(endpoint);
     siblings.push(endpoint);
     return { network, endpoint };
@@ -152,6 +153,17 @@ function writeIntent(context: EngineContext, change: LedgerChange, { request, ne
     ],
     routes: planDifference(sandboxPlan(sandbox, before), sandboxPlan(sandbox, [...before, ...made])),
   };
+}
+
+/** Limits that the driver does not plan would be promised and not kept. */
+function refuseUnlimited(context: EngineContext, network: Network, endpoint: Endpoint): void {
+  if (endpoint.bandwidth === undefined) return;
+  const plan = driverOf(context, network).endpointPlan(network, endpoint);
+  if (plan.some(({ kind }) => kind === 'token-bucket')) return;
+  throw new TsnetError(
+    'UNSUPPORTED',
+    `limit the bandwidth on ${network.name}: networks of driver ${network.driver} have no limits; leave it out, or use a bridge network`,
+  );
 }
 
 function loopback(sandbox: Sandbox): Resource {

@@ -86,8 +86,9 @@ export async function detach(
   if (found === undefined) return [];
   const { endpoint, network, sandbox, plan, routes } = found;
   const namespaces = namespacesOf(sandbox);
-  // Where routes move to another network they go first, so that the container is not without them while its link is deleted.
-  const moves = routes.added.length > 0;
+  // Where routes move to another network they go first, so that the container is not without them while its link is deleted. A
+  // container that is gone has no use for them.
+  const moves = routes.added.length > 0 && isThere(context, sandbox);
   const failures = await attempt(
     () => (moves ? transit(context, routes, namespaces) : undefined),
     () => kernel.remove(moves ? plan : [...plan, ...routes.gone], namespaces),
@@ -111,6 +112,12 @@ export async function detach(
       () => releaseClaims(context, network, endpoint),
     )),
   ];
+}
+
+/** Whether its namespace is where it was: without it nothing can be made in there. */
+function isThere({ kernel }: EngineContext, { netns }: Sandbox): boolean {
+  const now = kernel.netnsAt(netns.path);
+  return now?.device === netns.device && now.inode === netns.inode;
 }
 
 async function giveLeaseBack(context: EngineContext, network: Network, endpoint: Endpoint): Promise<void> {

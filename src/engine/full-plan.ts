@@ -2,7 +2,7 @@
  * The plan of everything that should exist right now, with the owner of each resource: what diff, repair and gc compare
  * the kernel with.
  */
-import type { Sandbox } from '../model/records.ts';
+import type { Network, Sandbox } from '../model/records.ts';
 import type { Namespaces, Orphan } from '../plan/kernel.ts';
 import { TAG_PREFIX, type Plan, type Resource } from '../plan/resource.ts';
 import { sandboxPlan } from '../plan/sandbox-plan.ts';
@@ -10,6 +10,7 @@ import { attachedEndpoints } from './attach.ts';
 import { isOfCluster } from './cluster.ts';
 import { driverOf, namespacesOf, type EngineContext } from './context.ts';
 import type { Drift } from './engine.ts';
+import { guardPlan, remoteEndsPlan } from './remote-ends.ts';
 import { reason } from './undo.ts';
 
 export interface Section {
@@ -38,6 +39,8 @@ export interface FullPlan {
   readonly namespaces: Namespaces;
   readonly ownerOf: ReadonlyMap<Resource, string>;
   readonly sectionOf: ReadonlyMap<Resource, Section>;
+  /** VXLAN devices all of whose remote ends are in the plan: an entry of theirs that is not is one too many. */
+  readonly closed: ReadonlySet<string>;
 }
 
 export interface FullPlanOptions {
@@ -51,6 +54,8 @@ export function fullPlan(context: EngineContext, options: FullPlanOptions = {}):
   const sections: Section[] = [];
   const unplanned: Unplanned[] = [];
   const sandboxes: Sandbox[] = [];
+  const closed = new Set<string>();
+  const overlays: Network[] = [];
   const add = (
     section: Omit<Section, 'plan'>,
     { id, driver }: Pick<Unplanned, 'id' | 'driver'>,
@@ -71,7 +76,19 @@ export function fullPlan(context: EngineContext, options: FullPlanOptions = {}):
       add({ owner: `network ${network.name}`, networkId: network.id }, network, () =>
         driverOf(context, network).networkPlan(network),
       );
+      if (network.scope !== 'global') continue;
+      overlays.push(network);
+      add({ owner: `other hosts on ${network.name}`, networkId: network.id }, network, () => {
+        const plan = remoteEndsPlan(context, network);
+        if (plan === undefined) return [];
+        for (const device of driverOf(context, network).networkPlan(network)) {
+          if (device.kind === 'vxlan') closed.add(device.name);
+        }
+        return plan;
+      });
     }
+    const guard = guardPlan(context, overlays);
+    if (guard !== undefined) sections.push({ owner: 'cluster', plan: guard });
     for (const sandbox of view.sandboxes()) {
       if (options.without?.has(sandbox.id) === true || options.only?.sandboxes.has(sandbox.id) === false) continue;
       sandboxes.push(sandbox);
@@ -93,6 +110,7 @@ export function fullPlan(context: EngineContext, options: FullPlanOptions = {}):
   return {
     sections,
     unplanned,
+    closed,
     plan: sections.flatMap(({ plan }) => plan),
     namespaces: namespacesOf(...sandboxes),
     sectionOf: new Map(sections.flatMap((section) => section.plan.map((resource) => [resource, section] as const))),
@@ -101,8 +119,8 @@ export function fullPlan(context: EngineContext, options: FullPlanOptions = {}):
 }
 
 /** Everything tagged ours that no plan names. What a broken driver may have planned is left out: "cannot tell" is not "not there". */
-export async function orphansOf({ kernel }: EngineContext, { plan, unplanned }: FullPlan): Promise<Orphan[]> {
-  const orphans = await kernel.orphans(plan);
+export async function orphansOf({ kernel }: EngineContext, { plan, unplanned, closed }: FullPlan): Promise<Orphan[]> {
+  const orphans = await kernel.orphans(plan, closed);
   if (unplanned.length === 0) return orphans;
   const known = new Set(unplanned.map(({ id }) => `${TAG_PREFIX}${id}`));
   // Nothing tells whose a rule is, nor whose a shared link.

@@ -21,6 +21,7 @@ import { fdbExecutor } from './fdb-executor.ts';
 import type { FirewallBackends } from './firewall-backends.ts';
 import { foreignFirewall } from './foreign-firewall.ts';
 import { hostSockets } from './host-sockets.ts';
+import { ifbExecutor } from './ifb-executor.ts';
 import { ipvlanExecutor } from './ipvlan-executor.ts';
 import { supportedLinkKinds } from './link-kinds.ts';
 import { linkUpExecutor } from './link-up-executor.ts';
@@ -29,16 +30,19 @@ import { macvlanExecutor } from './macvlan-executor.ts';
 import { neighbourExecutor } from './neighbour-executor.ts';
 import { createNetns, isHost, netnsAt, netnsInUse, removeNetns } from './netns.ts';
 import { OpenSandboxes } from './open-sandboxes.ts';
+import { entryOrphans, sweepEntries } from './orphan-entries.ts';
 import { linkOrphans, sweepLinks } from './orphan-links.ts';
 import { isAlive, mountNamespace, processIdentity } from './process-identity.ts';
 import { pluginEndpointExecutor } from './plugin-endpoint-executor.ts';
 import { pluginNetworkExecutor } from './plugin-network-executor.ts';
+import { redirectExecutor } from './redirect-executor.ts';
 import { routeExecutor } from './route-executor.ts';
 import { ruleExecutor } from './rule-executor.ts';
 import { observeLinks } from './observe-links.ts';
 import { ensureRun, removeRun, runsOf, withoutWhatGoesWithItsLink } from './runs.ts';
 import { Scene } from './scene.ts';
 import { sysctlExecutor, type SysctlChanged } from './sysctl-executor.ts';
+import { tokenBucketExecutor } from './token-bucket-executor.ts';
 import { forgetTrespassers } from './trespassers.ts';
 import { vethExecutor } from './veth-executor.ts';
 import { vlanExecutor } from './vlan-executor.ts';
@@ -67,6 +71,9 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     dummy: dummyExecutor,
     vxlan: vxlanExecutor,
     fdb: fdbExecutor,
+    ifb: ifbExecutor,
+    'token-bucket': tokenBucketExecutor,
+    redirect: redirectExecutor,
     veth: vethExecutor(() => (keepsApart ?? firewall.inForce() !== 'none') && bridgedFramesCrossFirewall()),
     'plugin-network': pluginNetworkExecutor(plugins),
     'plugin-endpoint': pluginEndpointExecutor(plugins),
@@ -122,13 +129,19 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
         return plan.map((resource) => found.get(resource) ?? { resource, state: 'missing' });
       }),
 
-    orphans: async (plans) => {
+    orphans: async (plans, closed = new Set()) => {
       const { links, intents } = split(plans);
-      return [...(await linkOrphans(host.socket('route'), links)), ...(await firewall.orphans(intents))];
+      const socket = host.socket('route');
+      return [
+        ...(await linkOrphans(socket, links)),
+        ...(await entryOrphans(socket, links, closed)),
+        ...(await firewall.orphans(intents)),
+      ];
     },
 
     sweep: async (orphans) => {
       await firewall.sweep(orphans.filter((orphan) => orphan.kind === 'rule'));
+      await sweepEntries(host.socket('route'), orphans);
       await sweepLinks(host.socket('route'), orphans);
     },
 

@@ -2,7 +2,7 @@
 import { formatMac, macBytes } from '../model/mac.ts';
 import type { Family } from '../model/records.ts';
 import { addressBytes, addressFamily, addressText } from './address-bytes.ts';
-import { attribute, readAttributes } from './netlink-attribute.ts';
+import { attribute, readAttributes, u32Attribute } from './netlink-attribute.ts';
 import { NLM_F_CREATE, NLM_F_REPLACE, type NetlinkRequest } from './netlink-message.ts';
 
 const RTM_NEWNEIGH = 28;
@@ -12,6 +12,7 @@ const HEADER_BYTES = 12;
 const NUD_PERMANENT = 0x80;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
+const NDA_IFINDEX = 8;
 
 /** A neighbour as the kernel shows it. */
 export interface Neighbour {
@@ -39,10 +40,11 @@ export function getNeighbour(link: number, address: string): NetlinkRequest {
   return { type: RTM_GETNEIGH, payload: head(link, address, 0) };
 }
 
-export function dumpNeighbours(family: Family): NetlinkRequest {
+/** Neighbours on one link; where the socket does not filter, all there are. */
+export function dumpNeighbours(family: Family, link: number): NetlinkRequest {
   const bytes = Buffer.alloc(HEADER_BYTES);
   bytes.writeUInt8(addressFamily(family), 0);
-  return { type: RTM_GETNEIGH, payload: bytes };
+  return { type: RTM_GETNEIGH, payload: Buffer.concat([bytes, u32Attribute(NDA_IFINDEX, link)]) };
 }
 
 function head(link: number, address: string, state = NUD_PERMANENT): Buffer {

@@ -27,6 +27,7 @@ export type Outcome =
 export type NetlinkProtocol = 'route' | 'sock-diag' | 'netfilter';
 
 export const PROTOCOL_NUMBERS: Readonly<Record<NetlinkProtocol, number>> = { route: 0, 'sock-diag': 4, netfilter: 12 };
+const NETLINK_NO_ENOBUFS = 5;
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
 /**
@@ -283,6 +284,8 @@ function openRaw(protocol: number): RawNetlinkSocket {
   if (loaded?.netlinkPort(fd) === raw.address().port) {
     loaded.setNetlinkOption(fd, NETLINK_EXT_ACK, 1);
     loaded.setNetlinkOption(fd, NETLINK_GET_STRICT_CHK, 1);
+    // An overrun makes the package throw inside its poll callback, which ends the process; so a lost answer is a request that fails.
+    loaded.setNetlinkOption(fd, NETLINK_NO_ENOBUFS, 1);
   }
   return raw;
 }

@@ -60,6 +60,7 @@ function subjectsOf(resource: LinkResource): string[] {
   switch (resource.kind) {
     case 'bridge':
     case 'dummy':
+    case 'ifb':
       return [subject('host', resource.name)];
     case 'vlan':
       return [subject('host', resource.name), subject('host', resource.parent)];
@@ -71,6 +72,10 @@ function subjectsOf(resource: LinkResource): string[] {
       const ends = [subject('host', host), subject({ sandbox }, peer)];
       return master === undefined ? ends : [...ends, subject('host', master)];
     }
+    case 'token-bucket':
+      return [subject('host', resource.link)];
+    case 'redirect':
+      return [subject('host', resource.link), subject('host', resource.to)];
     case 'plugin-network':
       return [subject('host', `plugin/${resource.networkId}`)];
     case 'plugin-endpoint':
@@ -146,23 +151,26 @@ function executorOf<K extends LinkKind>(executors: Executors, run: Run<K>): Exec
 }
 
 /**
- * A plan without the addresses, routes and neighbours of veth peers, macvlan and ipvlan links that it names itself: they go with
- * the link, so that removing an endpoint on a bridge does not even enter its namespace.
+ * A plan without the addresses, routes and neighbours of veth peers, macvlan and ipvlan links that it names itself, and without
+ * the limits of veths and ifbs: they go with the link, so that removing an endpoint on a bridge does not even enter its namespace.
  */
 export function withoutWhatGoesWithItsLink(resources: readonly LinkResource[]): LinkResource[] {
   const leaving = new Set(
     resources.flatMap((resource) => {
-      if (resource.kind === 'veth') return [subject({ sandbox: resource.sandbox }, resource.peer)];
+      if (resource.kind === 'veth')
+        return [subject({ sandbox: resource.sandbox }, resource.peer), subject('host', resource.host)];
+      if (resource.kind === 'ifb') return [subject('host', resource.name)];
       if (resource.kind === 'plugin-endpoint') return [subject({ sandbox: resource.sandbox }, resource.link)];
       if (resource.kind === 'vxlan') return [subject('host', resource.name)];
       return resource.kind === 'macvlan' || resource.kind === 'ipvlan' ? [subject(resource.place, resource.name)] : [];
     }),
   );
   return resources.filter((resource) => {
-    if (resource.kind === 'fdb') return !leaving.has(subject('host', resource.link));
-    return (
-      (resource.kind !== 'address' && resource.kind !== 'route' && resource.kind !== 'neighbour') ||
-      !leaving.has(subject(resource.place, resource.link))
-    );
+    const { kind } = resource;
+    if (kind === 'token-bucket' || kind === 'redirect' || kind === 'fdb') {
+      return !leaving.has(subject('host', resource.link));
+    }
+    if (kind !== 'address' && kind !== 'route' && kind !== 'neighbour') return true;
+    return !leaving.has(subject(resource.place, resource.link));
   });
 }

@@ -1,12 +1,19 @@
 /**
- * Links that stand on another link, or on none, and have no second end: macvlan, ipvlan, vlan, dummy.
+ * Links that stand on another link, or on none, and have no second end: macvlan, ipvlan, vlan, dummy, ifb.
  *
  * Two exchanges make one: look for it and for its parent; then create it (a message to the host, which knows the parent; the
  * link is born in its own namespace), give it its alias there and ask what came of it. It stays down: `link-up` follows.
  */
 import { TsnetError } from '../model/error.ts';
 import type { Observation } from '../plan/kernel.ts';
-import type { DummyResource, IpvlanResource, MacvlanResource, Place, VlanResource } from '../plan/resource.ts';
+import type {
+  DummyResource,
+  IfbResource,
+  IpvlanResource,
+  MacvlanResource,
+  Place,
+  VlanResource,
+} from '../plan/resource.ts';
 import { observed, type Executor } from './executor.ts';
 import { refused, type KernelRefusal } from './kernel-refusal.ts';
 import { createUpperLink, deleteLink, getLink, setLink, type Link } from './link-message.ts';
@@ -15,7 +22,7 @@ import { readAttributes, type Attributes } from './netlink-attribute.ts';
 import { findLinks, isGone, linkIn, type Scene } from './scene.ts';
 import { take, tryAll } from './steps.ts';
 
-type UpperLink = MacvlanResource | IpvlanResource | VlanResource | DummyResource;
+type UpperLink = MacvlanResource | IpvlanResource | VlanResource | DummyResource | IfbResource;
 
 /** What one kind does in its own way. */
 export interface UpperLinkKind<R extends UpperLink> {
@@ -151,13 +158,13 @@ async function look(
 }
 
 async function parentOf(resource: UpperLink, scene: Scene): Promise<Link | undefined> {
-  if (resource.kind === 'dummy') return undefined;
+  if (!('parent' in resource)) return undefined;
   const { parent } = resource;
   return scene.snapshot('host', `parent ${parent}`, async () => (await findLinks(scene, 'host', [parent]))[0]);
 }
 
 function requireParent(resource: UpperLink, parent: Link | undefined, scene: Scene): Link | undefined {
-  if (parent !== undefined || resource.kind === 'dummy') return parent;
+  if (parent !== undefined || !('parent' in resource)) return parent;
   throw new TsnetError(
     'KERNEL',
     `cannot create ${words(resource, scene)}: there is no link ${resource.parent} on the host; bring it back and run tsnet repair`,
@@ -189,7 +196,7 @@ function isLent<R extends UpperLink>(of: UpperLinkKind<R>, resource: R, link: Li
 
 /** On a parent of the same kind the kernel puts a link beside it, on what is below both. */
 function stands(link: Link, parent: Link | undefined): boolean {
-  if (parent === undefined) return link.kind === 'dummy';
+  if (parent === undefined) return link.kind === 'dummy' || link.kind === 'ifb';
   return link.lower === parent.index || (parent.kind === link.kind && link.lower === parent.lower);
 }
 

@@ -90,6 +90,15 @@ function trespass(resource: Resource, own: Own): string | undefined {
       return resource.master === undefined ? undefined : linkOnHost(resource.master, own);
     case 'fdb':
       return linkOnHost(resource.link, own);
+    case 'ifb':
+      if (own.endpoint === undefined) return 'only an endpoint is limited';
+      return resource.tag === `${TAG_PREFIX}limit:${own.endpoint.id}`
+        ? undefined
+        : `its tag must be "${TAG_PREFIX}limit:${own.endpoint.id}"`;
+    case 'token-bucket':
+      return linkOnHost(resource.link, own);
+    case 'redirect':
+      return linkOnHost(resource.link, own) ?? linkOnHost(resource.to, own);
     case 'plugin-network':
     case 'plugin-endpoint':
       return resource.plugin === own.network.driver

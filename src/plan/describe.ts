@@ -15,11 +15,16 @@ export function describeResource(resource: Resource): string {
     case 'vlan':
       return `vlan ${resource.name} id ${resource.id} on ${resource.parent}`;
     case 'dummy':
-      return `dummy ${resource.name}`;
+    case 'ifb':
+      return `${resource.kind} ${resource.name}`;
     case 'vxlan':
       return `vxlan ${resource.name} id ${resource.vni} local ${resource.local} dstport ${resource.port}${resource.master === undefined ? '' : ` master ${resource.master}`}`;
     case 'fdb':
       return `fdb ${resource.mac} dst ${resource.vtep} on ${resource.link}`;
+    case 'token-bucket':
+      return `limit of ${resource.bytesPerSecond * 8} bit/s on ${resource.link}`;
+    case 'redirect':
+      return `redirect of what arrives on ${resource.link} to ${resource.to}`;
     case 'neighbour':
       return `neighbour ${resource.address} at ${resource.mac} on ${resource.link}${at(resource.place)}`;
     case 'plugin-network':

@@ -17,7 +17,7 @@ export function linksMade(resource: Resource): string[] {
   if (kind === 'veth') return [resource.host];
   if (kind === 'bridge') return resource.adopted ? [] : [resource.name];
   if (kind === 'macvlan' || kind === 'ipvlan') return resource.place === 'host' ? [resource.name] : [];
-  return kind === 'vlan' || kind === 'dummy' || kind === 'vxlan' ? [resource.name] : [];
+  return kind === 'vlan' || kind === 'dummy' || kind === 'vxlan' || kind === 'ifb' ? [resource.name] : [];
 }
 
 /** The links of the host that must be there before the resource. */
@@ -26,6 +26,7 @@ export function linksUsed(resource: Resource): string[] {
   switch (resource.kind) {
     case 'bridge':
     case 'dummy':
+    case 'ifb':
     case 'rule':
     case 'plugin-network':
     case 'plugin-endpoint':
@@ -38,7 +39,10 @@ export function linksUsed(resource: Resource): string[] {
     case 'vlan':
       return [resource.parent];
     case 'fdb':
+    case 'token-bucket':
       return [resource.link];
+    case 'redirect':
+      return [resource.link, resource.to];
     case 'link-up':
     case 'address':
     case 'neighbour':

@@ -59,6 +59,7 @@ const family = oneOf(4, 6);
 const mtu = whole(68, 65_535);
 const port = whole(1, 65_535);
 const table = whole(1, 2 ** 32 - 1);
+const bytes = whole(1, Number.MAX_SAFE_INTEGER);
 const place: Field = {
   words: '"host" or { sandbox }',
   fits: (value) =>
@@ -117,6 +118,9 @@ const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
     tag: text,
   },
   fdb: { link, mac, vtep: address },
+  ifb: { name: link, tag: text },
+  'token-bucket': { link, bytesPerSecond: bytes, burstBytes: bytes, limitBytes: bytes },
+  redirect: { link, to: link },
   neighbour: { place, link, address, mac },
   'plugin-network': {
     plugin: text,

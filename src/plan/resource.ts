@@ -140,6 +140,32 @@ export interface FdbResource {
   readonly vtep: string;
 }
 
+/** A link of the host that packets are led through on their way in, so that they can be made to wait (ifb); born down. */
+export interface IfbResource {
+  readonly kind: 'ifb';
+  readonly name: string;
+  /** `tsnet:limit:<endpoint id>` */
+  readonly tag: string;
+}
+
+/** What leaves a link of the host goes by a token bucket (tc-tbf(8)). */
+export interface TokenBucketResource {
+  readonly kind: 'token-bucket';
+  readonly link: string;
+  readonly bytesPerSecond: number;
+  /** What may go at once. */
+  readonly burstBytes: number;
+  /** What may wait; the rest is dropped. */
+  readonly limitBytes: number;
+}
+
+/** What arrives on a link of the host goes out of `to` first. */
+export interface RedirectResource {
+  readonly kind: 'redirect';
+  readonly link: string;
+  readonly to: string;
+}
+
 /** Who has an address on a link's segment, for good (NUD_PERMANENT): nobody is asked, nobody is told. */
 export interface NeighbourResource {
   readonly kind: 'neighbour';
@@ -315,6 +341,9 @@ export type LinkResource =
   | DummyResource
   | VxlanResource
   | FdbResource
+  | IfbResource
+  | TokenBucketResource
+  | RedirectResource
   | PluginNetworkResource
   | PluginEndpointResource
   | LinkUpResource

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { formatAddress, parsePrefix, type Prefix } from '../model/address.ts';
 import { macFromAddress } from '../model/mac.ts';
 import type { Endpoint, EndpointAddress, Network, Pool } from '../model/records.ts';
-import type { ConfigureInput, Driver, DriverDefaults, NetworkDraft } from '../plan/driver.ts';
+import type { ClusterDraft, ConfigureInput, Driver, DriverDefaults, NetworkDraft, Underlay } from '../plan/driver.ts';
 import type { Facts } from '../plan/kernel.ts';
 
 /** What is particular about a network to try; everything has a default. */
@@ -17,6 +17,10 @@ export interface Sample {
   readonly facts?: Partial<Facts>;
   readonly defaults?: Partial<DriverDefaults>;
   readonly networks?: readonly Network[];
+  /** What the cluster gives, for a driver of scope global. */
+  readonly cluster?: ClusterDraft;
+  /** The host's own place in the underlay: the network is as that host keeps it. */
+  readonly underlay?: Underlay;
 }
 
 const POOL: Pool = { subnet: '10.9.0.0/24', gateway: '10.9.0.1', aux: {} };
@@ -53,6 +57,7 @@ export function sampleInput(driver: Driver, sample: Sample = {}): ConfigureInput
       allowDirectRouting: false,
       ...sample.defaults,
     },
+    ...(sample.cluster === undefined ? {} : { cluster: sample.cluster }),
   };
 }
 
@@ -60,7 +65,7 @@ export function sampleInput(driver: Driver, sample: Sample = {}): ConfigureInput
 export function sampleNetwork(driver: Driver, sample: Sample = {}): Network {
   const input = sampleInput(driver, sample);
   const { id, name, internal, enableIPv4, enableIPv6, pools, options, predefined } = input.draft;
-  return {
+  const record: Network = {
     version: 1,
     id,
     name,
@@ -82,6 +87,9 @@ export function sampleNetwork(driver: Driver, sample: Sample = {}): Network {
     predefined,
     state: 'active',
   };
+  const { underlay } = sample;
+  if (underlay === undefined || driver.localize === undefined) return record;
+  return { ...record, settings: driver.localize(record, underlay) };
 }
 
 /** The `number`th endpoint of a network (0, 1 …), one address of each subnet's family. */

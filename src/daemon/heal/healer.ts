@@ -9,6 +9,7 @@ import type { Drift, RepairAnswer } from '../../engine/engine.ts';
 import { collectDead } from '../../engine/gc.ts';
 import { heal, type HealScope } from '../../engine/heal.ts';
 import { recover } from '../../engine/recover.ts';
+import { reason } from '../../engine/undo.ts';
 import type { NamespaceId } from '../../plan/watch.ts';
 import { TAG_PREFIX } from '../../plan/resource.ts';
 import type { Follower } from '../follower.ts';
@@ -159,6 +160,9 @@ function activeHealer(options: HealerOptions): Healer {
     markEverything();
   }, fullCompareMs).unref();
 
+  /** Looks that failed one after the other: a link may go in the middle of one, which the next sees. */
+  let inARow = 0;
+
   /** Turns what was collected into what to look at. */
   const take = (): HealScope | undefined => {
     if (isClean(dirt)) return backlog.shift();
@@ -193,13 +197,17 @@ function activeHealer(options: HealerOptions): Healer {
         return waitMs > 0;
       };
       const answer = await heal(context, scope, { isHeldBack });
+      inARow = 0;
       inVain = answer.repaired.length === 0;
       tell(answer);
       for (const { drift } of answer.failed) heldForMs = Math.min(heldForMs, backOff.waitFor(drift, context.now()));
       // What is held back, and what failed, must not wait for the next event.
       if (heldForMs < Infinity) again(scope, heldForMs);
     } catch (error) {
-      log.error({ err: error }, 'self-healing: cannot compare the kernel with the ledger');
+      inARow += 1;
+      if (inARow === 1)
+        log.info({ reason: reason(error) }, 'self-healing: the kernel changed while it was read; it is read again');
+      else log.error({ err: error }, 'self-healing: cannot compare the kernel with the ledger');
       again(scope, RETRY_MS);
     }
     if (wasTold) rest.took({ startedMs, endedMs: performance.now(), inVain });

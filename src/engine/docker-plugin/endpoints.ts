@@ -222,9 +222,8 @@ async function joinOnce(
 /** The sandbox of the container with this key: known by its path or by its namespace, else the endpoint's own. */
 function moveToSandbox(context: EngineContext, change: LedgerChange, endpoint: Endpoint, key: string): Sandbox {
   const now = context.kernel.netnsAt(key);
-  const others = change.sandboxes().filter(({ id }) => id !== endpoint.sandboxId);
   const there =
-    others.find(({ netns, origin }) => origin.kind === 'docker-plugin' && netns.path === key) ??
+    change.sandboxOfRuntime('docker-plugin', path.basename(key)) ??
     (now === undefined ? undefined : sameNamespace(change.sandboxByNetns(now), now));
   const own = change.sandbox(endpoint.sandboxId);
   const gateways = endpoint.addresses.filter(({ gateway, onLink }) => gateway !== undefined || onLink === true);

@@ -19,7 +19,7 @@ export interface DockerNetworkPool {
 export interface CreateDockerNetworkRequest {
   /** Docker's, and ours from then on. */
   readonly id: string;
-  /** Absent: "docker-" and the first twelve digits of the id. Docker tells drivers no names. */
+  /** Absent: {@link unnamed}. Docker tells drivers no names. */
   readonly name?: string;
   readonly driver: string;
   readonly pools: readonly DockerNetworkPool[];
@@ -34,7 +34,7 @@ export async function createDockerNetwork(
   request: CreateDockerNetworkRequest,
 ): Promise<readonly string[]> {
   const { id, driver, pools, internal, enableIPv6, options } = request;
-  const name = request.name ?? `docker-${shortId(id)}`;
+  const name = request.name ?? unnamed(id);
   const there = context.ledger.read((view) => view.network(id));
   if (there?.state === 'active') return [];
   if (context.drivers.named(driver) === undefined) {
@@ -67,6 +67,11 @@ export async function createDockerNetwork(
     { id, ownSubnets },
   );
   return warnings;
+}
+
+/** What a network is called until Docker is asked what it calls it. */
+export function unnamed(id: string): string {
+  return `docker-${shortId(id)}`;
 }
 
 /** With what Docker had on it; one that is gone already is removed. Others' containers keep it. */

@@ -11,7 +11,7 @@ import type { DockerOwner, DockerPool, Endpoint, Network, Sandbox } from '../../
 import type { EngineContext } from '../context.ts';
 import { detach } from '../detach.ts';
 import { releaseDockerPool } from './pools.ts';
-import { removeDockerNetwork } from './networks.ts';
+import { removeDockerNetwork, unnamed } from './networks.ts';
 import type { Garbage } from '../engine.ts';
 import { recover } from '../recover.ts';
 import { reason } from '../undo.ts';
@@ -29,6 +29,7 @@ export interface DockerSight {
 }
 
 export interface DockerSightNetwork {
+  readonly name: string;
   /** Endpoint's id → its container's name. */
   readonly endpoints: ReadonlyMap<string, string>;
 }
@@ -70,6 +71,7 @@ export async function heedDocker(context: EngineContext, sight: DockerSight): Pr
   await recover(context);
   learnNamespaces(context);
   noteOwners(context, sight);
+  nameNetworks(context, sight);
   nameSandboxes(context, sight);
   return collectForgotten(context, sight);
 }
@@ -90,6 +92,23 @@ function noteOwners({ ledger }: EngineContext, { engine, networks, ownSubnets }:
     for (const { id } of seen.pools) {
       const pool = change.dockerPool(id);
       if (pool !== undefined) change.putDockerPool({ ...pool, docker: { engine } });
+    }
+  });
+}
+
+/** Networks that were given no name with `-o name=` are called as in Docker, unless another one here is. */
+function nameNetworks({ ledger }: EngineContext, { networks }: DockerSight): void {
+  const renamed = ledger.read((view) =>
+    [...networks].filter(
+      ([id, { name }]) =>
+        view.network(id)?.name === unnamed(id) && isName(name) && view.networkByName(name) === undefined,
+    ),
+  );
+  if (renamed.length === 0) return;
+  ledger.changeNetworks((change) => {
+    for (const [id, { name }] of renamed) {
+      const network = change.network(id);
+      if (network !== undefined && change.networkByName(name) === undefined) change.putNetwork({ ...network, name });
     }
   });
 }

@@ -2,6 +2,7 @@
 import type { SandboxView } from '../../engine/engine.ts';
 import { TsnetError } from '../../model/error.ts';
 import type { Endpoint, Network, Sandbox } from '../../model/records.ts';
+import { ifbName } from '../../plan/limit-resources.ts';
 import { objectAt, textsAt } from './fields.ts';
 import type { PluginConfig } from './network-config.ts';
 import { readDns, type CniDns, type CniInterface, type CniIp, type CniResult, type CniRoute } from './result.ts';
@@ -21,16 +22,17 @@ export interface Attachment {
 export function attachedResult({ view, network, before, given, config, netns }: Attachment): CniResult {
   const endpoint = view.endpoints.find(({ networkId }) => networkId === network.id);
   if (endpoint === undefined) throw new TsnetError('INTERNAL', `attach ${view.sandbox.name}: no endpoint was made`);
-  const host = hostInterfaces(network, endpoint);
+  const others = [...before.interfaces, ...hostInterfaces(network, endpoint)];
+  const { interfaceName: name, mac, bandwidth } = endpoint;
   const interfaces: CniInterface[] = [
-    ...before.interfaces,
-    ...host,
-    { name: endpoint.interfaceName, ...(endpoint.mac === '' ? {} : { mac: endpoint.mac }), sandbox: netns },
+    ...others,
+    { name, ...(mac === '' ? {} : { mac }), sandbox: netns },
+    ...(bandwidth?.egress === undefined ? [] : [{ name: ifbName(endpoint) }]),
   ];
   const ips = endpoint.addresses.map(({ address, gateway }): CniIp => ({
     address,
     ...(gateway === undefined ? {} : { gateway }),
-    interface: interfaces.length - 1,
+    interface: others.length,
   }));
   return {
     interfaces,
@@ -42,7 +44,7 @@ export function attachedResult({ view, network, before, given, config, netns }: 
 }
 
 /** What of the pair, and of what it is plugged into, is on the host. */
-function hostInterfaces({ settings }: Network, { hostLink, bandwidth, id }: Endpoint): CniInterface[] {
+function hostInterfaces({ settings }: Network, { hostLink }: Endpoint): CniInterface[] {
   const { bridge, mac } = settings;
   if (typeof bridge !== 'string') return [];
   return [

@@ -72,6 +72,8 @@ function checkContainer({ containerId, interfaceName }: Invocation): void {
 export function linkNameProblem(name: string): string | undefined {
   if (Buffer.byteLength(name) > LONGEST_LINK_NAME) return `longer than ${LONGEST_LINK_NAME} bytes`;
   if (name === '' || name === '.' || name === '..') return 'it is no name of an interface';
-  const isTaken = [...name].every((letter) => letter > ' ' && letter !== '\u007f' && !/[/:%\s]/.test(letter));
-  return isTaken ? undefined : 'the kernel takes no "/", ":", "%", blanks or control characters';
+  const hasControl = Array.from(name).some((letter) => letter < ' ' || letter === '\u007f');
+  return hasControl || /[/:%\s]/.test(name)
+    ? 'the kernel takes no "/", ":", "%", blanks or control characters'
+    : undefined;
 }

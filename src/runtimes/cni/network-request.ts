@@ -12,7 +12,7 @@ import type { PluginConfig } from './network-config.ts';
 import type { CniIp } from './result.ts';
 
 /** Of a network that a configuration made: the CNI network. */
-export const NETWORK_LABEL = 'tsnet.cni.network';
+const NETWORK_LABEL = 'tsnet.cni.network';
 
 /** Keys that describe a network. */
 const INLINE = [
@@ -161,8 +161,9 @@ export function checkSameNetwork(network: Network, { fields, delegate }: PluginC
   const missing = asked.filter((subnet) => !has.includes(subnet));
   if (missing.length > 0) refuse(`has ${has.join(', ') || 'no subnet'} and not ${missing.join(', ')}`);
   const bridge = textAt(fields, 'bridge');
-  if (bridge !== undefined && network.settings['bridge'] !== bridge) {
-    refuse(`is on ${String(network.settings['bridge'] ?? 'no bridge')} and not on ${bridge}`);
+  const own = network.settings['bridge'];
+  if (bridge !== undefined && own !== bridge) {
+    refuse(`is on ${typeof own === 'string' ? own : 'no bridge'} and not on ${bridge}`);
   }
   const driver = textAt(fields, 'driver');
   if (driver !== undefined && network.driver !== driver) refuse(`is of driver ${network.driver} and not ${driver}`);

@@ -41,20 +41,22 @@ export const NO_RESULT: CniResult = { interfaces: [], ips: [], routes: [], dns: 
 
 const MEMBERS = ['cniversion', 'interfaces', 'ips', 'routes', 'dns', 'ip4', 'ip6'];
 
+type Having<K extends string> = JsonObject & Readonly<Record<K, string>>;
+
 /** A result of any version. @throws CniError 6 */
 export function readResult(raw: JsonObject, where: string): CniResult {
   const fields = fieldsOf(raw, where);
   const old = [...oldAddress(fields, 'ip4'), ...oldAddress(fields, 'ip6')];
-  const list = <T extends JsonObject>(key: string, needs: string): T[] =>
+  const list = <K extends string>(key: string, needs: K): Having<K>[] =>
     objectsAt(fields, key).flatMap((item, index) => {
       const text = textAt(item, needs);
       const object = (fields.value(key) as readonly JsonObject[])[index];
-      return text === undefined || object === undefined ? [] : [{ ...object, [needs]: text } as unknown as T];
+      return text === undefined || object === undefined ? [] : [{ ...object, [needs]: text } as Having<K>];
     });
   return {
-    interfaces: list<CniInterface>('interfaces', 'name'),
-    ips: [...old.map(({ ip }) => ip), ...list<CniIp>('ips', 'address').map(withoutVersion)],
-    routes: [...old.flatMap(({ routes }) => routes), ...list<CniRoute>('routes', 'dst')],
+    interfaces: list('interfaces', 'name'),
+    ips: [...old.map(({ ip }) => ip), ...list('ips', 'address').map(withoutVersion)],
+    routes: [...old.flatMap(({ routes }) => routes), ...list('routes', 'dst')],
     dns: readDns(objectAt(fields, 'dns')),
     others: Object.fromEntries(Object.entries(raw).filter(([key]) => !MEMBERS.includes(key.toLowerCase()))),
   };
@@ -78,7 +80,7 @@ function oldAddress(
 }
 
 function withoutVersion({ version: _version, ...ip }: CniIp): CniIp {
-  return ip as CniIp;
+  return ip;
 }
 
 export function readDns(fields: Fields): CniDns {

@@ -30,7 +30,8 @@ export async function lookAtDocker({ socket, plugin, timeoutMs, now }: LookAtDoc
     if (textIn(network, 'Driver') !== plugin) continue;
     const id = textIn(network, 'Id');
     const whole = await ask(`/networks/${encodeURIComponent(id)}`);
-    if (whole !== undefined) networks.set(id, { endpoints: endpointsOf(asMessage(whole)) });
+    if (whole !== undefined)
+      networks.set(id, { name: textIn(network, 'Name'), endpoints: endpointsOf(asMessage(whole)) });
   }
   const ownSubnets = listed
     .map((network) => messageIn(network, 'IPAM'))

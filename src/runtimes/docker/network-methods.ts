@@ -24,11 +24,11 @@ const ON_LAN = ['macvlan', 'ipvlan'];
 export interface NetworkMethodsParts {
   readonly engine: DockerPluginEngine;
   readonly warn: (text: string) => void;
-  /** Told of each container that has joined: its namespace comes later. */
-  readonly onJoined: () => void;
+  /** Told of each network that was made and each container that has joined: what Docker calls it, and where it is, comes later. */
+  readonly onMade: () => void;
 }
 
-export function networkMethods({ engine, warn, onJoined }: NetworkMethodsParts): Methods {
+export function networkMethods({ engine, warn, onMade }: NetworkMethodsParts): Methods {
   return {
     'NetworkDriver.GetCapabilities': () => ({ Scope: 'local', ConnectivityScope: 'local', GwAllocChecker: true }),
     // Asked by Docker 28 and later.
@@ -53,6 +53,7 @@ export function networkMethods({ engine, warn, onJoined }: NetworkMethodsParts):
         options: rest,
       });
       for (const warning of warnings) warn(warning);
+      onMade();
       return {};
     },
     'NetworkDriver.DeleteNetwork': async (message) => {
@@ -87,7 +88,7 @@ export function networkMethods({ engine, warn, onJoined }: NetworkMethodsParts):
         endpointId: idIn(message, 'EndpointID'),
         sandboxKey: textIn(message, 'SandboxKey'),
       });
-      onJoined();
+      onMade();
       return { InterfaceName: { SrcName: link, DstPrefix: interfacePrefix }, ...wayOut(endpoint) };
     },
     // Docker takes the link out of the container after this, and looks for it: it goes with the endpoint.

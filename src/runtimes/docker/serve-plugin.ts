@@ -52,7 +52,7 @@ export async function serveDockerPlugin(request: DockerPluginRequest): Promise<D
         warn: (text) => {
           log.warn({}, text);
         },
-        onJoined: watch.onJoined,
+        onMade: watch.onMade,
       }),
       ...ipamMethods(engine),
     },
@@ -84,7 +84,7 @@ export async function serveDockerPlugin(request: DockerPluginRequest): Promise<D
 }
 
 interface Watch {
-  onJoined(): void;
+  onMade(): void;
   look(): void;
   close(): Promise<void>;
 }
@@ -126,7 +126,7 @@ function watchDocker({ engine, socket, dockerSocket, log, now }: DockerPluginReq
   };
   const timer = setInterval(look, LOOK_MS).unref();
   return {
-    onJoined: () => {
+    onMade: () => {
       awaitNamespaces(0);
     },
     look,

@@ -2,6 +2,7 @@ import { describe, it } from 'vitest';
 import bridge from '../../../drivers/bridge/driver.ts';
 import host from '../../../drivers/host/driver.ts';
 import none from '../../../drivers/none/driver.ts';
+import overlay from '../../../drivers/overlay/driver.ts';
 import { remoteDriver } from '../../../drivers/remote/driver.ts';
 import type { Driver } from '../../../src/plan/driver.ts';
 import { driverContract, type Sample } from '../../../src/public/driver-test.ts';
@@ -13,10 +14,31 @@ const DUAL_STACK: Sample['draft'] = {
   ],
 };
 
+/** Of a cluster over IPv4, as its first host keeps it. */
+const CLUSTER: Pick<Sample, 'cluster' | 'underlay'> = {
+  cluster: { vnis: [4097], underlayMtu: 1500, outerFamily: 4, port: 4789 },
+  underlay: { vtep: '192.168.77.1', vtep6: '2001:db8:77::1' },
+};
+
 const DRIVERS: readonly (readonly [Driver, readonly Sample[]])[] = [
   [host, [{}]],
   [none, [{}]],
   [remoteDriver('weave', { scope: 'global' }), [{}, { called: 'IPv4 and IPv6', draft: DUAL_STACK }]],
+  [
+    overlay,
+    [
+      CLUSTER,
+      { ...CLUSTER, called: 'IPv4 and IPv6', draft: DUAL_STACK },
+      { ...CLUSTER, called: 'internal', draft: { ...DUAL_STACK, internal: true } },
+      { ...CLUSTER, called: 'in blocks', draft: { ...DUAL_STACK, options: { mode: 'block' } } },
+      {
+        ...CLUSTER,
+        called: 'over IPv6',
+        draft: DUAL_STACK,
+        cluster: { vnis: [4097], underlayMtu: 1500, outerFamily: 6, port: 4789 },
+      },
+    ],
+  ],
   [
     bridge,
     [

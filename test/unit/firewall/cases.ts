@@ -166,6 +166,28 @@ export const CASES: readonly Case[] = [
     ],
   },
   {
+    name: 'vxlan-guard',
+    title: 'The VXLAN port of a host of a cluster: two others may speak to it, over IPv4 and over IPv6',
+    intents: [
+      { kind: 'vtep-guard', family: 4, port: 4789, local: '192.0.2.1' },
+      { kind: 'vtep', family: 4, port: 4789, address: '192.0.2.2' },
+      { kind: 'vtep', family: 4, port: 4789, address: '192.0.2.3' },
+      { kind: 'vtep-guard', family: 6, port: 4790, local: '2001:db8::1' },
+      { kind: 'vtep', family: 6, port: 4790, address: '2001:db8::2' },
+    ],
+  },
+  {
+    name: 'branch',
+    title: 'A routed overlay: what goes to other hosts by tsx0 is within the network, and keeps its source',
+    intents: [
+      isolate(BRIDGE),
+      icc(BRIDGE),
+      { ...BRIDGE, kind: 'masquerade', keepWithin: true },
+      { ...BRIDGE, kind: 'hairpin' },
+      { ...BRIDGE, kind: 'branch', link: 'tsx0' },
+    ],
+  },
+  {
     name: 'two-networks',
     title: 'Two networks, closed to each other; a published port in each',
     intents: [

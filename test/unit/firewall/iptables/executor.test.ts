@@ -203,7 +203,7 @@ describe('errors', () => {
 
   it.runIf(process.geteuid?.() === 0)('name the rule that was refused and keep what the program said', async () => {
     const stderr =
-      'iptables-restore v1.8.9 (nf_tables): \nline 3: RULE_APPEND failed (No such file or directory): rule in chain X';
+      'iptables-restore v1.8.9 (nf_tables): \nline 4: RULE_APPEND failed (No such file or directory): rule in chain X';
     const refusing = openIptables({
       execRoot,
       run: (call) =>

@@ -1,0 +1,77 @@
+/**
+ * Entries of VXLAN devices that no plan names: a container that has moved or ended while nobody told us, or what somebody added by
+ * hand. Only entries for good count; the kernel makes others itself.
+ */
+import type { Orphan } from '../plan/kernel.ts';
+import type { LinkResource } from '../plan/resource.ts';
+import { deleteFdb, dumpFdb, parseFdb } from './fdb-message.ts';
+import { getLink } from './link-message.ts';
+import { deleteNeighbour, dumpNeighbours, parseNeighbour } from './neighbour-message.ts';
+import type { NetlinkSocket } from './netlink-socket.ts';
+import { linkIn } from './scene.ts';
+import { tryAll, type Step } from './steps.ts';
+
+type EntryOrphan = Extract<Orphan, { readonly kind: 'fdb' | 'neighbour' }>;
+
+/** Of the links named in `closed`, whose entries the plan has all. */
+export async function entryOrphans(
+  host: NetlinkSocket,
+  plan: readonly LinkResource[],
+  closed: ReadonlySet<string>,
+): Promise<EntryOrphan[]> {
+  if (closed.size === 0) return [];
+  const wanted = new Set(
+    plan.flatMap((resource) => {
+      if (resource.kind === 'fdb') return [macKey(resource.link, resource.mac)];
+      return resource.kind === 'neighbour' && resource.place === 'host' ? [`${resource.link} ${resource.address}`] : [];
+    }),
+  );
+  const found: EntryOrphan[] = [];
+  for (const [link, index] of await indicesOf(host, closed)) {
+    // Answers first: nobody is to be told of a MAC whose way is being taken away.
+    for (const family of [4, 6] as const) {
+      for (const { address, mac, ...entry } of (await host.dump(dumpNeighbours(family, index))).map(parseNeighbour)) {
+        if (entry.link !== index || !entry.permanent || wanted.has(`${link} ${address}`)) continue;
+        found.push({ kind: 'neighbour', link, address, mac });
+      }
+    }
+    for (const entry of (await host.dump(dumpFdb(index))).map(parseFdb)) {
+      if (entry?.link !== index || !entry.permanent || wanted.has(macKey(link, entry.mac))) continue;
+      found.push({ kind: 'fdb', link, mac: entry.mac, vtep: entry.vtep });
+    }
+  }
+  return found;
+}
+
+/** Removes the entries among the orphans. */
+export async function sweepEntries(host: NetlinkSocket, orphans: readonly Orphan[]): Promise<void> {
+  const entries = orphans.filter(
+    (orphan): orphan is EntryOrphan => orphan.kind === 'fdb' || orphan.kind === 'neighbour',
+  );
+  if (entries.length === 0) return;
+  const indices = await indicesOf(host, new Set(entries.map(({ link }) => link)));
+  const steps = entries.flatMap((entry): Step[] => {
+    const index = indices.get(entry.link);
+    if (index === undefined) return [];
+    return entry.kind === 'fdb'
+      ? [{ attempt: `delete orphaned entry ${entry.mac}`, request: deleteFdb(index, entry.mac, entry.vtep) }]
+      : [{ attempt: `delete orphaned neighbour ${entry.address}`, request: deleteNeighbour(index, entry.address) }];
+  });
+  const failures = await tryAll(host, steps, ['ENOENT', 'ENODEV']);
+  if (failures.length > 0) throw new AggregateError(failures, failures.map(String).join('; '));
+}
+
+function macKey(link: string, mac: string): string {
+  return `${link} at ${mac.toLowerCase()}`;
+}
+
+async function indicesOf(host: NetlinkSocket, names: ReadonlySet<string>): Promise<ReadonlyMap<string, number>> {
+  const links = [...names];
+  const outcomes = await host.batch(links.map(getLink));
+  return new Map(
+    links.flatMap((name, at) => {
+      const link = linkIn(outcomes[at], `look for link ${name}`);
+      return link === undefined ? [] : [[name, link.index] as const];
+    }),
+  );
+}
