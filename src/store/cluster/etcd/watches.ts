@@ -18,6 +18,8 @@ export interface WatchRequest {
   /** The directory, without the root. */
   readonly prefix: string;
   readonly token: string;
+  /** Whether the token comes from a listing of this moment. */
+  readonly since: 'listing' | 'earlier';
   readonly handlers: WatchHandlers;
 }
 
