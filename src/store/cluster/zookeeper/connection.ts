@@ -74,6 +74,12 @@ export class ZooConnection {
       connection.drop(Object.assign(new Error('AUTH_FAILED'), { code: zookeeper.Exception.AUTH_FAILED }));
     });
     client.connect();
+    // The client says nothing of a server that refuses, and tries again.
+    setImmediate(() => {
+      client.connectionManager.socket?.once('error', (error) => {
+        connection.drop(error);
+      });
+    });
     await connection.#inTime(connected, timeoutMs);
     connection.#liveOn();
     return connection;

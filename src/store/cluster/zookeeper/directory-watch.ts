@@ -91,11 +91,15 @@ class DirectoryWatch implements StoreWatch {
           inTouch();
           this.#live();
         }
-        if (!this.#areNamesDirty && this.#dirty.size === 0) await this.#sleep();
+        if (!this.#isDirty()) await this.#sleep();
       }
     } finally {
       connection.down.removeEventListener('abort', down);
     }
+  }
+
+  #isDirty(): boolean {
+    return this.#areNamesDirty || this.#dirty.size > 0;
   }
 
   async #catchUp(connection: ZooConnection): Promise<void> {
