@@ -7,9 +7,11 @@ import { daemon } from './control-plane/daemon.ts';
 import { leases } from './control-plane/leases.ts';
 import { macvlan } from './control-plane/macvlan.ts';
 import { networks } from './control-plane/networks.ts';
+import { remotePeers } from './control-plane/peers.ts';
 import { publish } from './control-plane/publish.ts';
 import { repair } from './control-plane/repair.ts';
 import { connections } from './data-plane/connections.ts';
+import { overlay } from './data-plane/overlay.ts';
 import { paths } from './data-plane/paths.ts';
 import { dns } from './dns/names.ts';
 import type { Group } from './group.ts';
@@ -26,8 +28,9 @@ export const GROUPS: readonly Group[] = [
   leases,
   ...perBackend(attach, daemon, commandLine, networks, publish, burst, repair),
   macvlan,
+  remotePeers,
   crowd,
   dns,
   ...perBackend(cni, netavark, dockerd),
-  ...perBackend(connections, paths),
+  ...perBackend(connections, paths, overlay),
 ];
