@@ -2,6 +2,7 @@
 import type { DaemonInfo, Engine } from '../engine/engine.ts';
 import type { Config } from '../model/config.ts';
 import { openLedger } from '../store/ledger.ts';
+import { openDockerPlugin } from './docker-plugin.ts';
 import { openEvents, type Events } from './events.ts';
 import { followingEngine, type Follow } from './following-engine.ts';
 import { contextOf, openGeneration, type Generation } from './generation.ts';
@@ -13,6 +14,7 @@ export interface LiveRequest {
   readonly config: Config;
   readonly readConfig: () => Promise<Config>;
   readonly log: Log;
+  readonly env: NodeJS.ProcessEnv;
 }
 
 export interface Live {
@@ -29,9 +31,9 @@ const LOOK_AGAIN_MS = 5000;
 /** Events come in swarms, and our own changes cause some too. */
 const DEBOUNCE_MS = 250;
 /** Keys that name what is open, or who is there from the start. */
-const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts', 'selfHeal'] as const;
+const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts', 'selfHeal', 'dockerPlugin'] as const;
 
-export async function openLive({ config: first, readConfig, log }: LiveRequest): Promise<Live> {
+export async function openLive({ config: first, readConfig, log, env }: LiveRequest): Promise<Live> {
   const startedAt = new Date().toISOString();
   const ledger = openLedger({ dataRoot: first.dataRoot, execRoot: first.execRoot });
   const metrics = openMetrics(ledger);
@@ -75,6 +77,9 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
   await current.engine.listNetworks();
   await follow();
   const timer = setInterval(() => void followInTime(), LOOK_AGAIN_MS);
+  const docker = first.dockerPlugin
+    ? openDockerPlugin({ engine: () => current.docker, onChange: followSoon, env, log })
+    : undefined;
 
   const reload = async (): Promise<void> => {
     try {
@@ -101,6 +106,7 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
     reload,
     close: async () => {
       clearInterval(timer);
+      await docker?.close();
       clearTimeout(soon);
       await parts.close();
       await events.close();

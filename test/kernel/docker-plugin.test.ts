@@ -1,5 +1,6 @@
 /** What an unmodified Docker gets of us as its network and IPAM driver. */
 import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DOCKER_NEEDS, DockerEngine, IMAGE } from '../support/docker-engine.ts';
 import { DockerPlugin } from '../support/docker-plugin-process.ts';
@@ -259,5 +260,29 @@ describe.skipIf(missing.length > 0)(`Docker on tsnet networks${reason}`, () => {
     expect(await names()).toEqual(['']);
     await docker.must('network', 'create', '-d', 'tsnet', '--ipam-driver', 'tsnet', '--subnet', '10.73.0.0/24', 'lost');
     await docker.must('network', 'rm', 'lost');
+  }, 60_000);
+
+  it('are served by the daemon just as well, which mends what others break', async () => {
+    await plugin.stop();
+    mkdirSync('/run/docker', { recursive: true });
+    await host.startDaemon([], docker.env);
+    await until(() => host.daemonLog().includes('serving Docker'), 10_000);
+    await docker.must('network', 'create', '-d', 'tsnet', '--ipam-driver', 'tsnet', '--subnet', '10.74.0.0/24', 'web');
+    await serve('d1', '--network', 'web', '-p', '8084:80');
+    await answers(outside, '192.168.50.1', 8084, 'd1');
+    await until(async () => (await names()).join() === 'd1');
+    const [link = ''] = (await host.must('sh', ['-c', "ip -o link show type veth | grep -o 'veth[0-9a-f]*'"])).split(
+      '\n',
+    );
+    await host.must('ip', ['link', 'set', link, 'down']);
+    await until(async () => (await host.must('ip', ['-o', 'link', 'show', link])).includes('state UP'), 10_000);
+    await host.stopDaemon();
+    await answers(outside, '192.168.50.1', 8084, 'd1');
+    await host.startDaemon([], docker.env);
+    await until(() => host.daemonLog().includes('serving Docker'), 10_000);
+    await clean();
+    expect(await names()).toEqual(['']);
+    expect(await host.tsnet(['diff'])).toMatchObject({ status: 0 });
+    await host.stopDaemon();
   }, 60_000);
 });
