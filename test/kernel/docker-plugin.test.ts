@@ -116,6 +116,11 @@ describe.skipIf(missing.length > 0)(`Docker on tsnet networks${reason}`, () => {
     expect(
       (await docker.run('exec', 'c3', '/bin/ping', '-c', '1', '-W', '1', await addressOf('c2', 'web'))).status,
     ).toBe(1);
+    // Docker has the ports on the network of the default route, which may be another one now.
+    await docker.must('network', 'connect', 'db', 'c2');
+    await answers(outside, '192.168.50.1', 8080, 'c2');
+    await docker.must('network', 'disconnect', 'db', 'c2');
+    await answers(outside, '192.168.50.1', 8080, 'c2');
     await docker.must('network', 'disconnect', 'db', 'c1');
     expect((await docker.run('exec', 'c1', '/bin/ping', '-c', '1', '-W', '1', '10.71.0.9')).status).toBe(1);
     expect(await host.tsnet(['diff'])).toMatchObject({ status: 0 });
@@ -210,6 +215,19 @@ describe.skipIf(missing.length > 0)(`Docker on tsnet networks${reason}`, () => {
     expect(await host.must('ip', ['-br', 'link'])).not.toMatch(/tsif/);
   });
 
+  it('have both families', async () => {
+    await docker.must('network', 'create', '-d', 'tsnet', '--ipv6', '--ipam-driver', 'tsnet', 'dual');
+    await start('v1', '--network', 'dual');
+    await serve('v2', '--network', 'dual', '-p', '8086:80');
+    const six = await docker.must('inspect', '-f', '{{.NetworkSettings.Networks.dual.GlobalIPv6Address}}', 'v2');
+    await docker.must('exec', 'v1', '/bin/ping', '-c', '1', '-W', '2', six);
+    expect(await docker.must('exec', 'v1', '/bin/ip', '-6', 'route')).toMatch(/default via fd\S+ dev eth0/);
+    await answers(host, '::1', 8086, 'v2');
+    await answers(host, '127.0.0.1', 8086, 'v2');
+    expect(await host.tsnet(['diff'])).toMatchObject({ status: 0 });
+    await clean();
+  });
+
   it('cannot reach out of an internal network', async () => {
     await docker.must('network', 'create', '-d', 'tsnet', '--internal', '--ipam-driver', 'tsnet', 'inner');
     await start('i1', '--network', 'inner');
@@ -220,7 +238,15 @@ describe.skipIf(missing.length > 0)(`Docker on tsnet networks${reason}`, () => {
 
   it('are refused in one line, and nothing is half-made', async () => {
     const create = (...args: readonly string[]) => docker.run('network', 'create', '-d', 'tsnet', ...args);
-    const unknownDriver = await create('-o', 'driver=nonsense', '--subnet', '10.72.0.0/24', 'x');
+    const unknownDriver = await create(
+      '--ipam-driver',
+      'tsnet',
+      '-o',
+      'driver=nonsense',
+      '--subnet',
+      '10.72.0.0/24',
+      'x',
+    );
     expect(unknownDriver.stderr).toContain('tsnet has no driver "nonsense" for Docker');
     const unknownOption = await create('-o', 'colour=red', '--subnet', '10.72.0.0/24', 'x');
     expect(unknownOption.stderr).toContain('colour');
