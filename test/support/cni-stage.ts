@@ -1,7 +1,7 @@
 /** Calls of the built CNI plugin, and of stock ones, on a host of the lab, as a runtime makes them. */
 import { mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { run, type Host, type Namespace, type Outcome } from './lab.ts';
+import { must, type Host, type Namespace, type Outcome } from './lab.ts';
 
 export const TSNET_CNI = path.resolve(import.meta.dirname, '../../dist/tsnet-cni.js');
 
@@ -85,12 +85,11 @@ function fileOf(config: Json): string {
   return config['type'] === 'tsnet' ? TSNET_CNI : path.join(STOCK, String(config['type']));
 }
 
-/** A folder of plugins with ours beside Debian's. */
+/** A folder of plugins with ours beside a copy of those of Debian that runtimes need besides: it may be mounted over theirs. */
 export async function pluginFolder(host: Host): Promise<string> {
   const dir = path.join(host.dir, 'cni-bin');
   mkdirSync(dir, { recursive: true });
-  const { stdout } = await run('ls', [STOCK]);
-  for (const name of stdout.split('\n').filter(Boolean)) symlinkSync(path.join(STOCK, name), path.join(dir, name));
+  await must('cp', [path.join(STOCK, 'loopback'), dir]);
   symlinkSync(TSNET_CNI, path.join(dir, 'tsnet'));
   return dir;
 }

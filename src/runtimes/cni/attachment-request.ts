@@ -1,6 +1,5 @@
 /** What a container is to get on its network: addresses, MAC, ports, aliases, limits. */
-import { canonicalAddress, familyOf, parseInterface, withoutLength } from '../../model/address.ts';
-import { isAddress } from '../../model/address.ts';
+import { canonicalAddress, familyOf, isAddress, parseInterface, withoutLength } from '../../model/address.ts';
 import type { Network } from '../../model/records.ts';
 import type { AttachOptions } from '../../engine/engine.ts';
 import { readBandwidth } from './bandwidth-request.ts';
@@ -56,7 +55,8 @@ function metadata(fields: Fields): Fields {
 
 function oneOfEach(ips: readonly string[], network: Network): Pick<AttachOptions, 'ip' | 'ip6'> {
   const of = (family: 4 | 6): string | undefined => {
-    const found = ips.map(bareAddress).filter((address) => familyOf(address) === family);
+    // Podman says one twice when it reloads.
+    const found = [...new Set(ips.map(bareAddress))].filter((address) => familyOf(address) === family);
     if (found.length > 1) {
       throw new CniError(
         7,

@@ -1,5 +1,5 @@
 /** CHECK: whether the container still has what ADD gave it, on record, in its namespace, on the host and in the firewall. */
-import type { Endpoint } from '../../model/records.ts';
+import type { Endpoint, JsonObject } from '../../model/records.ts';
 import { delegated, type CniCall } from './call.ts';
 import { CniError } from './cni-error.ts';
 import { interfaceOf, readResult } from './result.ts';
@@ -29,7 +29,7 @@ export async function check(call: CniCall): Promise<undefined> {
   const told = result.ips.filter((ip) => interfaceOf(ip) === index).map(({ address }) => address);
   refuseOthers(endpoint, told);
   // Plugins behind us may have given it another MAC or MTU, and say so.
-  const { mac, mtu } = result.interfaces[index] ?? {};
+  const { mac, mtu }: JsonObject = result.interfaces[index] ?? {};
   const link = { ...(typeof mac === 'string' ? { mac } : {}), ...(typeof mtu === 'number' ? { mtu } : {}) };
   const drift = await engine.checkContainer({ container, network: config.network, link });
   if (drift.length === 0) return undefined;

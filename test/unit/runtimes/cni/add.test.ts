@@ -103,6 +103,8 @@ describe('what the runtime decides', () => {
   test('one address of each family, no more', async () => {
     const runtimeConfig = { ips: ['10.1.0.7', '10.1.0.8'] };
     expect((await call('ADD', { config: { ...JOIN, runtimeConfig } })).printed).toMatchObject({ code: 7 });
+    const twice = { ips: ['10.1.0.7', '10.1.0.7/16'] };
+    expect(await attached({ config: { ...JOIN, runtimeConfig: twice } })).toMatchObject({ ip: '10.1.0.7' });
   });
 });
 
