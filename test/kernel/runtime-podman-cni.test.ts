@@ -92,4 +92,13 @@ default_network = "shop"
     await podman('rm', '-f', '-t', '0', 'web', 'db');
     expect(await leftovers(host)).toEqual(NOTHING);
   }, 120_000);
+
+  test('with a daemon, which leaves their ports for Podman to bind', async () => {
+    await host.startDaemon();
+    await start('web', '-p', '8080:80');
+    expect(await host.mustTsnet(['ps', '--format', '{{.Name}} {{.Ports}}'])).toBe('web 0.0.0.0:8080->80/tcp');
+    await podman('rm', '-f', '-t', '0', 'web');
+    expect(await leftovers(host)).toEqual(NOTHING);
+    await host.stopDaemon();
+  }, 60_000);
 });

@@ -5,7 +5,7 @@ import type { AttachOptions } from '../../engine/engine.ts';
 import { readBandwidth } from './bandwidth-request.ts';
 import { CniError } from './cni-error.ts';
 import { readArgs, type CniArgs } from './cni-args.ts';
-import { fieldsOf, itemsAt, numberAt, objectAt, objectsAt, textAt, textsAt, type Fields } from './fields.ts';
+import { fieldsOf, flagAt, itemsAt, numberAt, objectAt, objectsAt, textAt, textsAt, type Fields } from './fields.ts';
 import type { Invocation } from './invocation.ts';
 import type { PluginConfig } from './network-config.ts';
 import type { CniIp } from './result.ts';
@@ -28,8 +28,17 @@ export function attachOptions(
     ...(mac === undefined ? {} : { mac }),
     ...(aliases.length === 0 ? {} : { aliases: [...new Set(aliases)] }),
     ...(ports.length === 0 ? {} : { ports: [...new Set(ports)] }),
+    ...(runtimeHoldsPorts(fields, args) ? { runtimeHoldsPorts: true } : {}),
     ...(bandwidth === undefined ? {} : { bandwidth }),
   };
+}
+
+/**
+ * Podman has its conmon bind the ports that it publishes, so that the host's other programs stay off them. It is known by its
+ * arguments, a name without a namespace; a configuration may say it of others.
+ */
+function runtimeHoldsPorts(fields: Fields, { podName, podNamespace }: CniArgs): boolean {
+  return flagAt(fields, 'runtimeHoldsPorts') ?? (podName !== undefined && podNamespace === undefined);
 }
 
 /** How the container is called: its pod, where the runtime tells. */
