@@ -18,6 +18,7 @@ import type { Group } from './group.ts';
 import { cni } from './peers/cni.ts';
 import { dockerd } from './peers/dockerd.ts';
 import { netavark } from './peers/netavark.ts';
+import { tsnetCni } from './peers/tsnet-cni.ts';
 import { BACKENDS, type Backend } from './tsnet-host.ts';
 
 const perBackend = (...make: readonly ((backend: Backend) => Group)[]): Group[] =>
@@ -31,6 +32,6 @@ export const GROUPS: readonly Group[] = [
   remotePeers,
   crowd,
   dns,
-  ...perBackend(cni, netavark, dockerd),
+  ...perBackend(cni, tsnetCni, netavark, dockerd),
   ...perBackend(connections, paths, overlay),
 ];
