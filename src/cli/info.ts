@@ -19,6 +19,7 @@ function infoText(info: Info): string {
   const rows: readonly (readonly [heading: string, values: readonly (string | number)[]])[] = [
     ['Version', [info.version]],
     ...daemonRows(info.daemon),
+    ...clusterRows(info.daemon?.cluster),
     ['Networks', [info.networks]],
     ['Sandboxes', [info.sandboxes]],
     ['Endpoints', [info.endpoints]],
@@ -58,6 +59,45 @@ function daemonRows(daemon: Info['daemon']): (readonly [heading: string, values:
     ['Held host ports', [heldPorts]],
     ...(taken.length > 0 ? [['Taken host ports', taken] as const] : []),
     ...(broken.length > 0 ? [['Cannot keep whole', broken] as const] : []),
+  ];
+}
+
+function clusterRows(
+  cluster: NonNullable<Info['daemon']>['cluster'],
+): (readonly [heading: string, values: readonly (string | number)[]])[] {
+  if (cluster === undefined) return [];
+  const { hostId, name, address, port, store, session, sessionReason, hosts, networks, problems, held } = cluster;
+  const remaining = ((cluster.sessionRemainingMs ?? 0) / 1000).toFixed(1);
+  const lag = (milliseconds: number): string => (milliseconds === 0 ? '' : `, ${milliseconds} ms behind`);
+  const where = store.endpoint === undefined ? store.kind : `${store.kind} at ${store.endpoint}`;
+  return [
+    ['Cluster', [`${name} (${hostId}) at ${address}, UDP port ${port}`]],
+    ['Cluster store', [store.reachable ? where : `${where} does not answer: ${store.reason ?? 'no reason told'}`]],
+    [
+      'Cluster session',
+      [session === 'held' ? `held, ${remaining} s left${lag(cluster.lagMs)}` : `lost: ${sessionReason ?? 'no reason told'}`],
+    ],
+    [
+      'Cluster hosts',
+      hosts.length === 0
+        ? ['no others']
+        : hosts.map((host) => `${host.name} (${host.id}) at ${host.address}: ${host.state}`),
+    ],
+    ...(held > 0 ? [['Cluster warning', [`${held} hosts vanished at once: none is taken for dead`]] as const] : []),
+    ...(networks.length > 0
+      ? [
+          [
+            'Cluster networks',
+            networks.map(
+              ({ name: network, endpoints, entries, lagMs }) =>
+                `${network}: ${endpoints} addresses, ${entries} entries for other hosts${lag(lagMs)}`,
+            ),
+          ] as const,
+        ]
+      : []),
+    ...(problems.length > 0
+      ? [['Cluster problems', problems.map((problem) => `${problem.name}: ${problem.reason}`)] as const]
+      : []),
   ];
 }
 

@@ -31,6 +31,8 @@ export interface HostSession {
   isHeld(): boolean;
   /** Milliseconds until others take us for dead unless the store hears of us; undefined while nothing is held. */
   remainingMs(): number | undefined;
+  /** Looks whether our key is still there, and joins again where it is not. */
+  verify(): Promise<void>;
   /** Why it is not held. */
   reason(): string | undefined;
   current(): StoreSession | undefined;
@@ -57,11 +59,17 @@ export function openHostSession(options: HostSessionOptions): HostSession {
       if (existing === undefined || holder === undefined || holder.epoch === value.epoch) {
         const opened = await store.openSession(ttlMs);
         const revision = existing === undefined ? {} : { revision: existing.revision };
-        const answer = await store.transact({
-          expect: [{ key: hostKey(hostId), ...revision }],
-          operations: [{ kind: 'put', key: hostKey(hostId), value: JSON.stringify(value), session: opened }],
-        });
-        if (answer.ok) return opened;
+        try {
+          const answer = await store.transact({
+            expect: [{ key: hostKey(hostId), ...revision }],
+            operations: [{ kind: 'put', key: hostKey(hostId), value: JSON.stringify(value), session: opened }],
+          });
+          if (answer.ok) return opened;
+        } catch (error) {
+          // It may have been done all the same, and nobody keeps this session.
+          await opened.close().catch(() => undefined);
+          throw error;
+        }
         await opened.close();
       } else if (holder.vtep !== value.vtep || clock.now() >= giveUpAt) {
         throw new TsnetError(
@@ -83,15 +91,29 @@ export function openHostSession(options: HostSessionOptions): HostSession {
     session = opened;
     why = undefined;
     void opened.lost.then(() => {
-      if (session !== opened) return;
-      session = undefined;
-      why = 'the store has not heard of this host for too long';
-      if (isClosed) return;
-      onLost(why);
-      void again(FIRST_RETRY_MS);
+      drop(opened, 'the store has not heard of this host for too long');
     });
-    await noteRegistration(store, hostId, value.name).catch(() => undefined);
     onHeld();
+    await noteRegistration(store, hostId, value.name).catch(() => undefined);
+  };
+
+  const drop = (lost: StoreSession, reason: string): void => {
+    if (session !== lost) return;
+    session = undefined;
+    why = reason;
+    if (isClosed) return;
+    onLost(reason);
+    void again(FIRST_RETRY_MS);
+  };
+
+  /** Our key may be gone though the session lives: somebody deleted it. */
+  const verify = async (): Promise<void> => {
+    const held = session;
+    if (held === undefined) return;
+    const item = await store.get(hostKey(hostId));
+    if (item !== undefined && parseHost(item.value)?.epoch === value.epoch) return;
+    drop(held, 'somebody deleted the key of this host');
+    await held.close();
   };
 
   const again = async (retryMs: number): Promise<void> => {
@@ -118,6 +140,7 @@ export function openHostSession(options: HostSessionOptions): HostSession {
     },
     isHeld: () => session !== undefined && clock.now() < session.deadline(),
     remainingMs: () => (session === undefined ? undefined : Math.max(0, session.deadline() - clock.now())),
+    verify,
     reason: () => why,
     current: () => session,
     close: async (leave) => {

@@ -59,6 +59,7 @@ export function openHosts({ self, graceMs, clock, known, onChange, onHold }: Hos
   const hosts = new Map<string, Entry>();
   let isLive = true;
   let isHolding = false;
+  let toldCount = 0;
 
   const missing = (): [string, Entry][] =>
     [...hosts].filter(([id, { state }]) => id !== self && (state === 'gone' || state === 'held'));
@@ -72,36 +73,36 @@ export function openHosts({ self, graceMs, clock, known, onChange, onHold }: Hos
 
   const hold = (holds: boolean): void => {
     if (!holds && !isHolding) return;
+    const told = holds ? missing().map(([id]) => id) : undefined;
+    if (isHolding && told?.length === toldCount) return;
     isHolding = holds;
-    onHold(holds ? missing().map(([id]) => id) : undefined);
+    toldCount = told?.length ?? 0;
+    onHold(told);
   };
 
-  const startGrace = (entry: Entry): void => {
+  const startGrace = (id: string, entry: Entry): void => {
     entry.callOff();
-    entry.callOff = isLive ? clock.after(graceMs, judge) : NOTHING;
+    entry.callOff = isLive
+      ? clock.after(graceMs, () => {
+          judge(id, entry);
+        })
+      : NOTHING;
   };
 
-  /** Those whose grace is over: dead, or held with the rest. */
-  const judge = (): void => {
-    if (!isLive) return;
-    const now = clock.now();
-    const due = missing().filter(([, { goneAtMs }]) => now - goneAtMs >= graceMs);
-    if (due.length === 0) return;
-    const mass = isMass(now);
-    for (const [, entry] of due) {
-      entry.callOff();
-      entry.callOff = NOTHING;
-      entry.state = mass ? 'held' : 'dead';
-    }
+  /** Its grace is over: it is dead, or held with the rest. */
+  const judge = (id: string, entry: Entry): void => {
+    entry.callOff = NOTHING;
+    const mass = isMass(clock.now());
+    entry.state = mass ? 'held' : 'dead';
     hold(mass);
-    onChange(due.map(([id]) => id));
+    onChange([id]);
   };
 
   /** Another grace for all that are missing. */
   const giveTime = (): void => {
-    for (const [, entry] of missing()) {
+    for (const [id, entry] of missing()) {
       entry.goneAtMs = clock.now();
-      startGrace(entry);
+      startGrace(id, entry);
     }
   };
 
@@ -132,7 +133,7 @@ export function openHosts({ self, graceMs, clock, known, onChange, onHold }: Hos
       if (entry?.state !== 'alive') return;
       entry.state = 'gone';
       entry.goneAtMs = clock.now();
-      startGrace(entry);
+      startGrace(hostId, entry);
       onChange([hostId]);
     },
     setLive: (now) => {

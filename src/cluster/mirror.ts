@@ -120,10 +120,7 @@ export function openMirror(options: MirrorOptions): Mirror {
   };
 
   const listed = known === undefined ? list(FIRST_RETRY_MS) : Promise.resolve();
-  if (known !== undefined) {
-    live(true);
-    follow(known.token);
-  }
+  if (known !== undefined) follow(known.token);
   return {
     items: () => items,
     item: (key) => items.get(key),
@@ -132,7 +129,8 @@ export function openMirror(options: MirrorOptions): Mirror {
     isLive: () => silentSince === undefined,
     lagMs: () => (silentSince === undefined ? 0 : clock.now() - silentSince),
     expect: (item) => {
-      items.set(item.key, item);
+      // Told already: then its revision is known too.
+      if (items.get(item.key)?.value !== item.value) items.set(item.key, item);
     },
     close: () => {
       isClosed = true;

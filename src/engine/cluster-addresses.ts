@@ -5,10 +5,11 @@
  * A daemon that is killed between the two leaves a claim that it finds when it is started again (`daemon/cluster/rejoin.ts`).
  */
 import { canonicalAddress, withoutLength } from '../model/address.ts';
+import { TsnetError } from '../model/error.ts';
 import { parseMac } from '../model/mac.ts';
 import type { Endpoint, Network } from '../model/records.ts';
 import type { Attachment, AttachRequest } from './attach.ts';
-import { isClustered, requiredCluster, type Claim } from './cluster.ts';
+import { isClustered, requiredCluster, type Claim, type ClaimRequest } from './cluster.ts';
 import { driverOf, type EngineContext } from './context.ts';
 import type { AttachOptions } from './engine.ts';
 import { checkAddress } from '../ipam/choose-address.ts';
@@ -73,7 +74,7 @@ async function settle(
   held: Held[],
 ): Promise<Attachment> {
   const cluster = requiredCluster(context, `connect ${sandbox.name} to ${network.name}`);
-  const claim = await cluster.claim({
+  const request: ClaimRequest = {
     network,
     sandboxId: sandbox.id,
     sandboxName: sandbox.name,
@@ -81,6 +82,9 @@ async function settle(
     ...fixed('ip', network, options),
     ...fixed('ip6', network, options),
     ...(options.mac === undefined ? {} : { mac: parseMac(options.mac) }),
+  };
+  const claim = await cluster.claim(request).catch((error: unknown) => {
+    throw unclaimed(request, error);
   });
   const { ip, ip6 } = claim;
   const addresses = [ip, ip6].filter((address) => address !== undefined);
@@ -91,6 +95,16 @@ async function settle(
     ...(ip6 === undefined ? {} : { ip6 }),
   };
   return { network, options: settled };
+}
+
+/** A store that does not answer is no fault of the network's: who reads it should know what still works. */
+function unclaimed({ sandboxName, network }: ClaimRequest, error: unknown): unknown {
+  if (!(error instanceof TsnetError) || (error.code !== 'RUNTIME' && error.code !== 'TIMEOUT')) return error;
+  return new TsnetError(
+    error.code,
+    `connect ${sandboxName} to ${network.name}: ${error.message}; running containers are not affected`,
+    { cause: error },
+  );
 }
 
 /** What an endpoint answers to, as the name service has it. */

@@ -39,6 +39,8 @@ export interface ClusterStage {
   /** Cuts the store off, silently. */
   readonly plugStore: (state: 'up' | 'down') => Promise<void>;
   readonly hosts: readonly ClusterHost[];
+  /** One more namespace on the switch. */
+  readonly plugIn: (namespace: Namespace, port: string, address: string) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -88,6 +90,7 @@ export async function openClusterStage(lab: Lab, options: ClusterStageOptions): 
     etcd,
     store,
     plugStore: plug('store'),
+    plugIn,
     hosts,
     close: async () => {
       for (const one of hosts) await one.killDaemon('SIGKILL');
@@ -163,4 +166,48 @@ export function entriesFor(address: string, vtep: string): string[] {
     .map((byte) => Number(byte).toString(16).padStart(2, '0'))
     .join(':')}`;
   return [`${mac} dst ${vtep}`, `${address} lladdr ${mac}`];
+}
+
+let counter = 0;
+
+export interface TestContainer {
+  readonly on: ClusterHost;
+  readonly namespace: Namespace;
+  readonly address: string;
+  readonly ping: (to: string) => Promise<boolean>;
+  readonly leave: () => Promise<string>;
+}
+
+/** A container on a host: a namespace of its own, connected to a network. */
+export async function container(
+  lab: Lab,
+  on: ClusterHost,
+  network: string,
+  args: readonly string[] = [],
+): Promise<TestContainer> {
+  const namespace = lab.namespace(`k${String(counter++)}`);
+  const reference = `netns:${namespace.name}`;
+  await on.tsnet('connect', ...args, network, reference);
+  const links = JSON.parse(await namespace.must('ip', ['-j', '-4', 'address', 'show', 'dev', 'eth0'])) as readonly {
+    readonly addr_info: readonly { readonly local: string }[];
+  }[];
+  return {
+    on,
+    namespace,
+    address: links[0]?.addr_info[0]?.local ?? '',
+    ping: async (to) => (await namespace.run('ping', ['-c', '1', '-W', '2', to])).status === 0,
+    leave: () => on.tsnet('disconnect', network, reference),
+  };
+}
+
+/** Makes a network on one host and waits until all have heard of it. */
+export async function createOverlay(
+  { hosts }: ClusterStage,
+  { name, subnet, args = [] }: { readonly name: string; readonly subnet: string; readonly args?: readonly string[] },
+): Promise<void> {
+  const [first, ...others] = hosts;
+  await first?.tsnet('create', '-d', 'overlay', '--subnet', subnet, ...args, name);
+  for (const other of others) {
+    await until(async () => (await other.tsnet('ls', '--format', '{{.Name}}')).split('\n').includes(name));
+  }
 }

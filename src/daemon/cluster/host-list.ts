@@ -18,6 +18,8 @@ export interface HostListOptions {
   readonly file: string;
   readonly onChange: (hostIds: readonly string[]) => void;
   readonly onLive: (isLive: boolean) => void;
+  /** Our own key is not there, or was not a moment ago. */
+  readonly onSelfGone: () => void;
 }
 
 export interface HostList {
@@ -35,7 +37,7 @@ interface Remembered {
 }
 
 export function openHostList(options: HostListOptions): HostList {
-  const { store, self, graceMs, clock, log, file, onChange, onLive } = options;
+  const { store, self, graceMs, clock, log, file, onChange, onLive, onSelfGone } = options;
   const remembered = read(file);
   let token = remembered?.token;
   let held: readonly string[] | undefined;
@@ -51,7 +53,7 @@ export function openHostList(options: HostListOptions): HostList {
     clock,
     known: new Map(Object.entries(remembered?.states ?? {})),
     onChange: (ids) => {
-      for (const id of ids) tell(log, id, hosts.find(id));
+      for (const id of ids) if (id !== self) tell(log, id, hosts.find(id));
       save();
       onChange(ids);
     },
@@ -76,6 +78,7 @@ export function openHostList(options: HostListOptions): HostList {
       token = next;
       for (const { key, after } of changes) {
         const value = after === undefined ? undefined : parseHost(after.value);
+        if (value === undefined && nameIn(key) === self) onSelfGone();
         if (value === undefined) hosts.vanished(nameIn(key));
         else hosts.put(nameIn(key), value);
       }

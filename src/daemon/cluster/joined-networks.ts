@@ -3,7 +3,7 @@
  * container that is exchanged for another costs no list.
  */
 import path from 'node:path';
-import { networksOn } from '../../cluster/leftovers.ts';
+import { networksOn, ofHost } from '../../cluster/leftovers.ts';
 import { clusterNetworks } from '../../engine/cluster-networks.ts';
 import type { Network } from '../../model/records.ts';
 import { joinNetwork, type JoinedNetwork, type JoinOptions } from './joined-network.ts';
@@ -109,7 +109,9 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
       }
       const since = idle.get(id) ?? clock.now();
       idle.set(id, since);
-      if (clock.now() - since >= LINGER_MS) await leave(one);
+      // What could not be given back yet is on nobody's mind once the network is left.
+      const isClear = one.mirror.isLive() && ofHost(one.mirror.items().values(), self).length === 0;
+      if (isClear && clock.now() - since >= LINGER_MS) await leave(one);
       else later(LINGER_MS);
     }
   };

@@ -21,7 +21,6 @@ import type { ClusterConfig } from '../../model/config.ts';
 import { TsnetError } from '../../model/error.ts';
 import { familyOf } from '../../model/address.ts';
 import { macFromAddress } from '../../model/mac.ts';
-import type { Network } from '../../model/records.ts';
 import type { ClusterDraft, Underlay } from '../../plan/driver.ts';
 import type { Follower } from '../follower.ts';
 import type { Log } from '../log.ts';
@@ -54,6 +53,8 @@ const PATIENCE_MS = 3_600_000;
 /** What the other hosts need to hear of an endpoint and tell their kernels. */
 const HEARD_MS = 10;
 const LONGEST_LIST_MS = 2000;
+/** Until what we wrote ourselves has been told. */
+const VERIFY_AFTER_MS = 1000;
 /** Digits of the installation's id that are this host's in the cluster. */
 const HOST_ID_DIGITS = 16;
 const VNIS_AT_ONCE = 4;
@@ -83,6 +84,8 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     mtu: place.mtu,
     epoch: ownEpoch(folder),
   };
+  /** Until everything stands there is nothing to look after. */
+  let rejoin = (): void => undefined;
   const session = openHostSession({
     store,
     hostId: self,
@@ -118,6 +121,11 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
         log.warn({}, 'out of touch with the cluster store: running containers go on, and nothing new can be attached');
       if (isLive) rejoin();
     },
+    onSelfGone: () => {
+      clock.after(VERIFY_AFTER_MS, () => {
+        session.verify().catch(() => undefined);
+      });
+    },
   });
   const vteps = (): readonly string[] | undefined => {
     if (!hostList.mirror.isKnown()) return undefined;
@@ -134,7 +142,9 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     log,
     folder,
     quarantineMs: context.config.quarantineSeconds * 1000,
-    onLive: rejoin,
+    onLive: () => {
+      rejoin();
+    },
   });
   const underlay: Underlay = place.family === 4 ? { vtep: place.address } : { vtep6: place.address };
   const networks = openNetworkList({
@@ -156,12 +166,13 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     patienceMs: PATIENCE_MS,
   });
 
-  function rejoin(): void {
+  rejoin = () => {
     if (!session.isHeld()) return;
     joined.rejoin().catch((error: unknown) => {
       log.warn({ error }, 'cannot look after our addresses in the cluster store; it is tried again when it answers');
     });
-  }
+  };
+  rejoin();
 
   /** @throws TsnetError RUNTIME where this host is not in the cluster now */
   const beInTouch = (): void => {
@@ -269,11 +280,11 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
         .filter(([id]) => id !== self)
         .map(([id, { value: host, state }]) => ({ id, name: host.name, address: host.vtep, state })),
       held: hostList.held()?.length ?? 0,
-      networks: [...joined.all()].map(({ network, mirror, plan }) => ({
-        name: network.name,
-        endpoints: mirror.items().size,
-        entries: plan().length,
-        lagMs: Math.round(mirror.lagMs()),
+      networks: [...joined.all()].map((one) => ({
+        name: one.network.name,
+        endpoints: one.mirror.items().size,
+        entries: one.plan().length,
+        lagMs: Math.round(one.mirror.lagMs()),
       })),
       lagMs: Math.round(hostList.mirror.lagMs()),
       problems: [...networks.problems()].map(([name, reason]) => ({ name, reason })),
@@ -305,7 +316,7 @@ function outOfTouch(store: ClusterStore, why: string | undefined): TsnetError {
   const where = endpoint === undefined ? kind : `${kind} at ${endpoint}`;
   return new TsnetError(
     'RUNTIME',
-    `the cluster store (${where}) does not answer: ${why ?? reason ?? 'no session'}; running containers are not affected`,
+    `the cluster store (${where}) does not know this host to be alive: ${why ?? reason ?? 'no session'}`,
   );
 }
 
