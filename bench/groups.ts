@@ -7,15 +7,18 @@ import { daemon } from './control-plane/daemon.ts';
 import { leases } from './control-plane/leases.ts';
 import { macvlan } from './control-plane/macvlan.ts';
 import { networks } from './control-plane/networks.ts';
+import { remotePeers } from './control-plane/peers.ts';
 import { publish } from './control-plane/publish.ts';
 import { repair } from './control-plane/repair.ts';
 import { connections } from './data-plane/connections.ts';
+import { overlay } from './data-plane/overlay.ts';
 import { paths } from './data-plane/paths.ts';
 import { dns } from './dns/names.ts';
 import type { Group } from './group.ts';
 import { cni } from './peers/cni.ts';
 import { dockerd } from './peers/dockerd.ts';
 import { netavark } from './peers/netavark.ts';
+import { tsnetCni } from './peers/tsnet-cni.ts';
 import { BACKENDS, type Backend } from './tsnet-host.ts';
 
 const perBackend = (...make: readonly ((backend: Backend) => Group)[]): Group[] =>
@@ -26,8 +29,9 @@ export const GROUPS: readonly Group[] = [
   leases,
   ...perBackend(attach, daemon, commandLine, networks, publish, burst, repair),
   macvlan,
+  remotePeers,
   crowd,
   dns,
-  ...perBackend(cni, netavark, dockerd),
-  ...perBackend(connections, paths),
+  ...perBackend(cni, tsnetCni, netavark, dockerd),
+  ...perBackend(connections, paths, overlay),
 ];

@@ -2,6 +2,7 @@
 import { crowdedHost } from './control-plane/crowd.ts';
 import { publishedHost } from './control-plane/publish.ts';
 import { CONNECTION_SCENARIOS } from './data-plane/connections.ts';
+import { OVERLAY_SCENARIOS } from './data-plane/overlay.ts';
 import { PATH_SCENARIOS } from './data-plane/paths.ts';
 import { Skipped } from './group.ts';
 import { prepareHost } from './isolated.ts';
@@ -12,6 +13,7 @@ const SCENARIOS: Readonly<Record<string, Scenario>> = {
   publish: publishedHost,
   ...CONNECTION_SCENARIOS,
   ...PATH_SCENARIOS,
+  ...OVERLAY_SCENARIOS,
 };
 
 function tell(message: TwinMessage): void {

@@ -2,11 +2,9 @@
  * Attach and detach through the daemon's API: beside the kernel's own cost, and beside dockerd's API where there is one. Whoever asks
  * is this process, over one connection that is kept open.
  */
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
 import { remoteEngine } from '../../src/client/remote-engine.ts';
 import type { Engine } from '../../src/engine/engine.ts';
+import { SOCKET, startDaemon } from '../daemon-process.ts';
 import { firewallFloor } from '../firewall-floor.ts';
 import { Skipped, type Group, type Row, type SkippedRow } from '../group.ts';
 import { thereAndBack } from '../in-turn.ts';
@@ -14,26 +12,13 @@ import { requireInstalled } from '../installed.ts';
 import { attachBare, deleteBare, floorEndpoint, openFloor } from '../kernel-floor.ts';
 import { openDockerApi } from '../peers/docker-api.ts';
 import { startDockerd } from '../peers/dockerd.ts';
-import { openHost, TSNET, type Backend, type TsnetHost } from '../tsnet-host.ts';
+import { openHost, type Backend, type TsnetHost } from '../tsnet-host.ts';
 
 const RUNS = 40;
 const WARM_UP = 30;
 const PEER_RUNS = 15;
 const NETWORK = 'web';
 const BRIDGE = 'bench0';
-const SOCKET = '/run/tsnet/tsnet.sock';
-const START_SECONDS = 30;
-
-/** It ends with our pid namespace. */
-async function startDaemon(env: TsnetHost['env']): Promise<Engine> {
-  const daemon = spawn(process.execPath, [TSNET, 'daemon'], { env, stdio: 'ignore' });
-  const end = performance.now() + START_SECONDS * 1000;
-  while (!existsSync(SOCKET)) {
-    if (daemon.exitCode !== null || performance.now() > end) throw new Error('the daemon did not come up');
-    await setTimeout(20);
-  }
-  return remoteEngine(SOCKET);
-}
 
 async function besideFloor(engine: Engine, { container }: TsnetHost, backend: Backend): Promise<Row[]> {
   const [ours, bare] = [container('ours').path, container('bare').path];
@@ -90,7 +75,8 @@ async function besideDockerd(engine: Engine, { container }: TsnetHost, dir: stri
 
 async function measure(dir: string, backend: Backend): Promise<(Row | SkippedRow)[]> {
   const host = await openHost(dir, backend);
-  const engine = await startDaemon(host.env);
+  await startDaemon(host.env);
+  const engine = remoteEngine(SOCKET);
   await engine.createNetwork({ name: NETWORK, ipam: [{ subnet: '10.10.0.0/16' }], options: { 'bridge.name': BRIDGE } });
   return [...(await besideFloor(engine, host, backend)), ...(await besideDockerd(engine, host, dir))];
 }

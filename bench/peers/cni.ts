@@ -10,7 +10,10 @@ const FOLDER = '/usr/lib/cni';
 const CHAIN = ['bridge', 'portmap', 'firewall'] as const;
 const VERSION = '1.0.0';
 
-function chain(dir: string): Peer {
+/** Programs that it consists of. */
+export const STOCK_FILES = CHAIN.map((plugin) => path.join(FOLDER, plugin));
+
+export function stockChain(dir: string): Peer {
   const configs: Readonly<Record<(typeof CHAIN)[number], object>> = {
     bridge: {
       bridge: 'cni0',
@@ -70,7 +73,7 @@ function chain(dir: string): Peer {
 export const cni = (backend: Backend): Group => ({
   name: `cni/${backend}`,
   measure: (dir) => {
-    requireInstalled('containernetworking-plugins', ...CHAIN.map((plugin) => path.join(FOLDER, plugin)));
-    return rowsBeside(chain(dir), dir, backend);
+    requireInstalled('containernetworking-plugins', ...STOCK_FILES);
+    return rowsBeside(stockChain(dir), dir, backend);
   },
 });

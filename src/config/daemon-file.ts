@@ -32,6 +32,7 @@ export interface DaemonFile {
   readonly 'default-network-opts': Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly 'quarantine-seconds': number;
   readonly 'self-heal': boolean;
+  readonly 'docker-plugin': boolean;
   readonly drivers: readonly string[];
   readonly 'cluster-store'?: string;
   readonly 'cluster-store-opts'?: ClusterStoreOpts;

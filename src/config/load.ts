@@ -179,6 +179,7 @@ function toConfig(
     defaultNetworkOpts: file['default-network-opts'],
     quarantineSeconds: file['quarantine-seconds'],
     selfHeal: file['self-heal'],
+    dockerPlugin: file['docker-plugin'],
     drivers: file.drivers,
     ...(cluster === undefined ? {} : { cluster }),
     effective: Object.fromEntries(

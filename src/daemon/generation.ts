@@ -1,6 +1,7 @@
 /** An engine made of one reading of daemon.json. A reload makes the next one; the old one ends when its last call has. */
 import type { ClusterPart } from './cluster/open-cluster.ts';
 import type { EngineContext } from '../engine/context.ts';
+import { dockerPluginEngine, type DockerPluginEngine } from '../engine/docker-plugin/engine.ts';
 import type { Engine } from '../engine/engine.ts';
 import { makeEngine } from '../engine/make-engine.ts';
 import type { Config } from '../model/config.ts';
@@ -12,6 +13,7 @@ export interface Generation {
   readonly config: Config;
   readonly context: EngineContext;
   readonly engine: Engine;
+  readonly docker: DockerPluginEngine;
   /** Waits for the calls under way. */
   readonly close: () => Promise<void>;
 }
@@ -34,18 +36,20 @@ export function openGeneration(config: Config, ledger: Ledger, { around, cluster
   );
   const engine = makeEngine({ ledger, config, openContext: () => Promise.resolve(context) });
   const { counted, idle } = countCalls(around(keepingFiles(engine, config.execRoot)));
+  const docker = countCalls(dockerPluginEngine(context));
   return {
     config,
     context,
     engine: counted,
+    docker: docker.counted,
     close: async () => {
-      await idle();
+      await Promise.all([idle(), docker.idle()]);
       await context.kernel.close();
     },
   };
 }
 
-function countCalls(engine: Engine): { readonly counted: Engine; readonly idle: () => Promise<void> } {
+function countCalls<E extends object>(engine: E): { readonly counted: E; readonly idle: () => Promise<void> } {
   const underWay = new Set<Promise<unknown>>();
   const counted = Object.entries(engine).map(([name, method]) => [
     name,
@@ -58,7 +62,7 @@ function countCalls(engine: Engine): { readonly counted: Engine; readonly idle: 
     },
   ]);
   return {
-    counted: Object.fromEntries(counted) as Engine,
+    counted: Object.fromEntries(counted) as E,
     idle: async () => {
       while (underWay.size > 0) await Promise.allSettled(underWay);
     },

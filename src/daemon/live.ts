@@ -4,6 +4,7 @@ import type { Config } from '../model/config.ts';
 import { openLedger } from '../store/ledger.ts';
 import type { ClusterPart } from './cluster/open-cluster.ts';
 import { inspectingPeers } from './cluster/inspecting-peers.ts';
+import { openDockerPlugin } from './docker-plugin.ts';
 import { openEvents, type Events } from './events.ts';
 import { followingEngine, type Follow } from './following-engine.ts';
 import { contextOf, openGeneration, type Generation } from './generation.ts';
@@ -15,6 +16,7 @@ export interface LiveRequest {
   readonly config: Config;
   readonly readConfig: () => Promise<Config>;
   readonly log: Log;
+  readonly env: NodeJS.ProcessEnv;
 }
 
 export interface Live {
@@ -31,9 +33,9 @@ const LOOK_AGAIN_MS = 5000;
 /** Events come in swarms, and our own changes cause some too. */
 const DEBOUNCE_MS = 250;
 /** Keys that name what is open, or who is there from the start. */
-const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts', 'selfHeal', 'cluster'] as const;
+const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts', 'selfHeal', 'cluster', 'dockerPlugin'] as const;
 
-export async function openLive({ config: first, readConfig, log }: LiveRequest): Promise<Live> {
+export async function openLive({ config: first, readConfig, log, env }: LiveRequest): Promise<Live> {
   const startedAt = new Date().toISOString();
   const ledger = openLedger({ dataRoot: first.dataRoot, execRoot: first.execRoot });
   const metrics = openMetrics(ledger);
@@ -89,6 +91,9 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
   await current.engine.listNetworks();
   await follow();
   const timer = setInterval(() => void followInTime(), LOOK_AGAIN_MS);
+  const docker = first.dockerPlugin
+    ? openDockerPlugin({ engine: () => current.docker, onChange: followSoon, env, log })
+    : undefined;
 
   const reload = async (): Promise<void> => {
     try {
@@ -115,6 +120,7 @@ export async function openLive({ config: first, readConfig, log }: LiveRequest):
     reload,
     close: async () => {
       clearInterval(timer);
+      await docker?.close();
       clearTimeout(soon);
       await parts.close();
       await cluster?.close();

@@ -28,7 +28,7 @@ export async function runDaemon({ readConfig, logFormat, writeLog, env }: Daemon
   const log = openLog(logFormat, writeLog);
   const places = listeningOf(config.hosts, env);
   const unlock = lockDaemon(path.join(config.execRoot, 'daemon.lock'));
-  const live = await openLive({ config, readConfig, log });
+  const live = await openLive({ config, readConfig, log, env });
   const app = await buildServer({ ...live, log, version: VERSION });
   const servers = await openHttpServers(places, (request, response) => {
     app.routing(request, response);

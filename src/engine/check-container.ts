@@ -9,7 +9,7 @@ import type { CheckContainerRequest, Drift } from './engine.ts';
 /** Nothing for a container that is not known: it has nothing that could differ. */
 export async function checkContainer(
   context: EngineContext,
-  { container, network: reference }: CheckContainerRequest,
+  { container, network: reference, link = {} }: CheckContainerRequest,
 ): Promise<Drift[]> {
   const found = context.ledger.read((view) => {
     const sandbox = view.sandboxOfRuntime(container.runtime, container.id);
@@ -19,7 +19,11 @@ export async function checkContainer(
   const { sandbox, attached } = found;
   const wanted = attached.filter(({ network: { id, name } }) => [id, name, undefined].includes(reference));
   const plan: Plan = [
-    ...wanted.flatMap(({ network, endpoint }) => driverOf(context, network).endpointPlan(network, endpoint)),
+    ...wanted.flatMap(({ network, endpoint }) =>
+      driverOf(context, network)
+        .endpointPlan(network, endpoint)
+        .map((resource) => (resource.kind === 'veth' ? { ...resource, ...link } : resource)),
+    ),
     ...sandboxPlan(sandbox, attached),
   ];
   const observations = await context.kernel.observe(plan, namespacesOf(sandbox));

@@ -28,7 +28,10 @@ function leaving(context: EngineContext, view: LedgerView, endpointId: string): 
   const network = endpoint === undefined ? undefined : view.network(endpoint.networkId);
   const sandbox = endpoint === undefined ? undefined : view.sandbox(endpoint.sandboxId);
   if (endpoint === undefined || network === undefined || sandbox === undefined) return undefined;
-  const before = attachedEndpoints(view, sandbox.id);
+  // Nothing is led by way of a network that is being left at the same time.
+  const before = attachedEndpoints(view, sandbox.id).filter(
+    (other) => other.endpoint.id === endpointId || other.endpoint.state !== 'detaching',
+  );
   return {
     endpoint,
     network,

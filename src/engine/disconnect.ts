@@ -1,4 +1,5 @@
 /** `tsnet disconnect`. */
+import { TsnetError } from '../model/error.ts';
 import type { EngineContext } from './context.ts';
 import { detach, detachPlan } from './detach.ts';
 import type { DisconnectRequest, EndpointChangeAnswer } from './engine.ts';
@@ -15,6 +16,12 @@ export async function disconnect(context: EngineContext, request: DisconnectRequ
     const found = requireEndpoint(view, network, sandbox);
     return { endpoint: found, plan: detachPlan(context, view, found.id) };
   });
+  if (endpoint.handOver !== undefined && request.force !== true) {
+    throw new TsnetError(
+      'FORBIDDEN',
+      `disconnect ${sandbox.name} from ${network.name}: Docker has connected it and would not know; use \`docker network disconnect\`, or --force`,
+    );
+  }
   if (request.dryRun === true) return { endpoint, plan, warnings: [] };
   const overridden = await context.lock.shared(() =>
     detach(context, endpoint.id, request.force === undefined ? {} : { force: request.force }),

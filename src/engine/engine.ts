@@ -177,6 +177,8 @@ export interface CheckContainerRequest {
   readonly container: RuntimeContainer;
   /** By name or full id: of what it has of other networks only the routes are looked at. */
   readonly network?: string;
+  /** What others may have changed of its interface, as it is to be now. */
+  readonly link?: { readonly mac?: string; readonly mtu?: number };
 }
 
 export interface SandboxView {

@@ -76,7 +76,7 @@ export function fullPlan(context: EngineContext, options: FullPlanOptions = {}):
       add({ owner: `network ${network.name}`, networkId: network.id }, network, () =>
         driverOf(context, network).networkPlan(network),
       );
-      if (network.scope !== 'global') continue;
+      if (context.drivers.of(network)?.peerPlan === undefined) continue;
       overlays.push(network);
       add({ owner: `other hosts on ${network.name}`, networkId: network.id }, network, () => {
         const plan = remoteEndsPlan(context, network);

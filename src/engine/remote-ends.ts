@@ -6,16 +6,14 @@
  */
 import type { Network } from '../model/records.ts';
 import type { Plan, Resource } from '../plan/resource.ts';
-import { driverOf, type EngineContext } from './context.ts';
+import type { EngineContext } from './context.ts';
 
 /** The entries for all that the other hosts have of a network; undefined where that is not known. */
 export function remoteEndsPlan(context: EngineContext, network: Network): Plan | undefined {
   const peers = context.remotePeers?.(network);
   if (peers === undefined) return undefined;
-  const driver = driverOf(context, network);
-  if (driver.peerPlan === undefined) return undefined;
-  const { peerPlan } = driver;
-  return peers.flatMap((peer) => peerPlan(network, peer));
+  const peerPlan = context.drivers.of(network)?.peerPlan;
+  return peerPlan === undefined ? undefined : peers.flatMap((peer) => peerPlan(network, peer));
 }
 
 /**
@@ -27,7 +25,7 @@ export function guardPlan(context: EngineContext, networks: readonly Network[]):
   if (vteps === undefined) return undefined;
   const parts = new Map<string, Resource>();
   for (const network of networks) {
-    for (const resource of driverOf(context, network).guardPlan?.(network, vteps) ?? []) {
+    for (const resource of context.drivers.of(network)?.guardPlan?.(network, vteps) ?? []) {
       parts.set(JSON.stringify(resource), resource);
     }
   }

@@ -182,8 +182,28 @@ export async function detachContainer(
         (network === undefined || isOf(view, endpoint, network)),
     );
   });
-  for (const { id } of leaving) await context.lock.shared(() => detach(context, id));
+  for (const endpoint of leaving) await detachRacing(context, endpoint);
   return { detached: leaving };
+}
+
+/** A runtime may detach one container from several networks at once: routes that were to move to one of them have nowhere to go then. */
+async function detachRacing(context: EngineContext, { id, sandboxId }: Endpoint): Promise<void> {
+  const siblings = (): string =>
+    context.ledger.read((view) =>
+      view
+        .endpointsOfSandbox(sandboxId)
+        .flatMap((other) => (other.id === id ? [] : [`${other.id} ${other.state}`]))
+        .join(),
+    );
+  for (let tries = 1; ; tries += 1) {
+    const before = siblings();
+    try {
+      await context.lock.shared(() => detach(context, id));
+      return;
+    } catch (error) {
+      if (tries >= TRIES || siblings() === before) throw error;
+    }
+  }
 }
 
 function isOf(view: LedgerView, { networkId }: Endpoint, reference: string): boolean {

@@ -65,6 +65,8 @@ export interface Config {
   readonly quarantineSeconds: number;
   /** Whether the daemon mends what others change in the kernel. */
   readonly selfHeal: boolean;
+  /** Whether the daemon serves Docker, where there is one. */
+  readonly dockerPlugin: boolean;
   readonly drivers: readonly string[];
   /** Absent: this host shares nothing. */
   readonly cluster?: ClusterConfig;

@@ -32,8 +32,10 @@ function handed(resource: Resource, link: string, handOver: HandedOver): Resourc
       return resource.place === 'host' ? resource : undefined;
     case 'bridge':
     case 'dummy':
+    case 'fdb':
     case 'plugin-network':
     case 'vlan':
+    case 'vxlan':
       return resource;
   }
 }

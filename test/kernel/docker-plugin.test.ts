@@ -1,5 +1,6 @@
 /** What an unmodified Docker gets of us as its network and IPAM driver. */
 import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DOCKER_NEEDS, DockerEngine, IMAGE } from '../support/docker-engine.ts';
 import { DockerPlugin } from '../support/docker-plugin-process.ts';
@@ -115,6 +116,11 @@ describe.skipIf(missing.length > 0)(`Docker on tsnet networks${reason}`, () => {
     expect(
       (await docker.run('exec', 'c3', '/bin/ping', '-c', '1', '-W', '1', await addressOf('c2', 'web'))).status,
     ).toBe(1);
+    // Docker has the ports on the network of the default route, which may be another one now.
+    await docker.must('network', 'connect', 'db', 'c2');
+    await answers(outside, '192.168.50.1', 8080, 'c2');
+    await docker.must('network', 'disconnect', 'db', 'c2');
+    await answers(outside, '192.168.50.1', 8080, 'c2');
     await docker.must('network', 'disconnect', 'db', 'c1');
     expect((await docker.run('exec', 'c1', '/bin/ping', '-c', '1', '-W', '1', '10.71.0.9')).status).toBe(1);
     expect(await host.tsnet(['diff'])).toMatchObject({ status: 0 });
@@ -209,6 +215,30 @@ describe.skipIf(missing.length > 0)(`Docker on tsnet networks${reason}`, () => {
     expect(await host.must('ip', ['-br', 'link'])).not.toMatch(/tsif/);
   });
 
+  it('have both families', async () => {
+    await docker.must('network', 'create', '-d', 'tsnet', '--ipv6', '--ipam-driver', 'tsnet', 'dual');
+    await start('v1', '--network', 'dual');
+    await serve('v2', '--network', 'dual', '-p', '8086:80');
+    const six = await docker.must('inspect', '-f', '{{.NetworkSettings.Networks.dual.GlobalIPv6Address}}', 'v2');
+    await docker.must('exec', 'v1', '/bin/ping', '-c', '1', '-W', '2', six);
+    const gateway = /default via (fd\S+) dev eth0/.exec(await docker.must('exec', 'v1', '/bin/ip', '-6', 'route'))?.[1];
+    await answers(host, gateway ?? '', 8086, 'v2');
+    await answers(host, '127.0.0.1', 8086, 'v2');
+    expect(await host.tsnet(['diff'])).toMatchObject({ status: 0 });
+    await clean();
+  });
+
+  it('have addresses of tsnet’s on networks of Docker’s own drivers', async () => {
+    const subnet = ['--ipam-driver', 'tsnet', '--subnet', '10.76.0.0/29', '--aux-address', 'nas=10.76.0.2'];
+    await docker.must('network', 'create', '-d', 'bridge', ...subnet, 'own');
+    await start('o1', '--network', 'own');
+    expect(await addressOf('o1', 'own')).toBe('10.76.0.3');
+    expect((await host.tsnet(['create', '--subnet', '10.76.0.0/24', 'mine'])).stderr).toContain('that Docker made');
+    await clean();
+    await host.mustTsnet(['create', '--subnet', '10.76.0.0/24', 'mine']);
+    await host.mustTsnet(['rm', 'mine']);
+  });
+
   it('cannot reach out of an internal network', async () => {
     await docker.must('network', 'create', '-d', 'tsnet', '--internal', '--ipam-driver', 'tsnet', 'inner');
     await start('i1', '--network', 'inner');
@@ -219,7 +249,15 @@ describe.skipIf(missing.length > 0)(`Docker on tsnet networks${reason}`, () => {
 
   it('are refused in one line, and nothing is half-made', async () => {
     const create = (...args: readonly string[]) => docker.run('network', 'create', '-d', 'tsnet', ...args);
-    const unknownDriver = await create('-o', 'driver=nonsense', '--subnet', '10.72.0.0/24', 'x');
+    const unknownDriver = await create(
+      '--ipam-driver',
+      'tsnet',
+      '-o',
+      'driver=nonsense',
+      '--subnet',
+      '10.72.0.0/24',
+      'x',
+    );
     expect(unknownDriver.stderr).toContain('tsnet has no driver "nonsense" for Docker');
     const unknownOption = await create('-o', 'colour=red', '--subnet', '10.72.0.0/24', 'x');
     expect(unknownOption.stderr).toContain('colour');
@@ -259,5 +297,29 @@ describe.skipIf(missing.length > 0)(`Docker on tsnet networks${reason}`, () => {
     expect(await names()).toEqual(['']);
     await docker.must('network', 'create', '-d', 'tsnet', '--ipam-driver', 'tsnet', '--subnet', '10.73.0.0/24', 'lost');
     await docker.must('network', 'rm', 'lost');
+  }, 60_000);
+
+  it('are served by the daemon just as well, which mends what others break', async () => {
+    await plugin.stop();
+    mkdirSync('/run/docker', { recursive: true });
+    await host.startDaemon([], docker.env);
+    await until(() => host.daemonLog().includes('serving Docker'), 10_000);
+    await docker.must('network', 'create', '-d', 'tsnet', '--ipam-driver', 'tsnet', '--subnet', '10.74.0.0/24', 'web');
+    await serve('d1', '--network', 'web', '-p', '8084:80');
+    await answers(outside, '192.168.50.1', 8084, 'd1');
+    await until(async () => (await names()).join() === 'd1');
+    const [link = ''] = (await host.must('sh', ['-c', "ip -o link show type veth | grep -o 'veth[0-9a-f]*'"])).split(
+      '\n',
+    );
+    await host.must('ip', ['link', 'set', link, 'down']);
+    await until(async () => (await host.must('ip', ['-o', 'link', 'show', link])).includes('state UP'), 10_000);
+    await host.stopDaemon();
+    await answers(outside, '192.168.50.1', 8084, 'd1');
+    await host.startDaemon([], docker.env);
+    await until(() => host.daemonLog().includes('serving Docker'), 10_000);
+    await clean();
+    expect(await names()).toEqual(['']);
+    expect(await host.tsnet(['diff'])).toMatchObject({ status: 0 });
+    await host.stopDaemon();
   }, 60_000);
 });

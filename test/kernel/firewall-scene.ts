@@ -116,7 +116,7 @@ export interface Party {
   heard(port: number): Promise<number>;
 }
 
-function party(ns: Namespace, name: string): Party {
+export function party(ns: Namespace, name: string): Party {
   const child = ns.start(process.execPath, [AGENT], { env: { NODE_EXTRA_CA_CERTS: '' } });
   const waiting = new Map<number, (said: string | number) => void>();
   let last = 0;

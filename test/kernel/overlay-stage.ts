@@ -9,7 +9,7 @@ import overlay from '../../drivers/overlay/driver.ts';
 import { soleBackend } from '../../src/kernel/firewall-backends.ts';
 import { libc } from '../../src/kernel/libc.ts';
 import { openKernel } from '../../src/kernel/linux-kernel.ts';
-import { withoutLength } from '../../src/model/address.ts';
+import { networkOf, withoutLength } from '../../src/model/address.ts';
 import { macFromAddress } from '../../src/model/mac.ts';
 import type { Endpoint, JsonObject, Netns, Network, Pool, PublishedPort } from '../../src/model/records.ts';
 import type { ClusterDraft, Driver, Peer } from '../../src/plan/driver.ts';
@@ -17,8 +17,8 @@ import type { Kernel, Observation } from '../../src/plan/kernel.ts';
 import type { Plan } from '../../src/plan/resource.ts';
 import { sandboxPlan } from '../../src/plan/sandbox-plan.ts';
 import { sampleEndpoint, sampleNetwork } from '../../src/public/samples.ts';
-import { Lab, must, type Host, type Namespace } from '../support/lab.ts';
-import { firewallOf, type Variant } from './firewall-scene.ts';
+import { Lab, type Host, type Namespace } from '../support/lab.ts';
+import { firewallOf, party, type Party, type Variant } from './firewall-scene.ts';
 import { identify } from './kernel-stage.ts';
 
 export const PORT = 4789;
@@ -39,6 +39,8 @@ async function inside<T>(host: Namespace, work: () => Promise<T>): Promise<T> {
 export interface Container {
   readonly at: Member;
   readonly ns: Namespace;
+  /** A program in it. */
+  readonly inside: Party;
   readonly endpoint: Endpoint;
   /** "10.77.0.11" */
   readonly address: string;
@@ -169,7 +171,7 @@ export class Overlay {
     });
     at.know(endpoint.sandboxId, identify(ns.path));
     await at.ensure(this.endpointPlan(at, endpoint));
-    const container = { at, ns, endpoint, address };
+    const container = { at, ns, inside: party(ns, `c${number}`), endpoint, address };
     this.containers.push(container);
     if (this.setting('mode') === 'perIp') {
       for (const member of this.#cluster.members) {
@@ -188,12 +190,9 @@ export class Overlay {
   }
 }
 
-function gatewayOf({ pools }: Network, address: string): { readonly gateway?: string } {
-  const length = address.slice(address.indexOf('/'));
-  const bytes = (text: string): string => text.split(/[.:]/).slice(0, 3).join('.');
-  const pool = pools.find(({ subnet }) => subnet.endsWith(length) && bytes(subnet) === bytes(address));
-  const family = pool ?? pools.find(({ subnet }) => subnet.includes(':') === address.includes(':'));
-  return family?.gateway === undefined ? {} : { gateway: family.gateway };
+function gatewayOf({ pools, internal }: Network, address: string): { readonly gateway?: string } {
+  const gateway = pools.find(({ subnet }) => subnet === networkOf(address))?.gateway;
+  return gateway === undefined || internal ? {} : { gateway };
 }
 
 function required<T>(method: T | undefined): T {
@@ -227,6 +226,7 @@ export class Cluster {
   async start(hosts: number): Promise<this> {
     await this.underlay.must('sh', ['-c', 'ip link add ul0 type bridge mcast_snooping 0 && ip link set ul0 up']);
     await this.underlay.must('ip', ['address', 'add', '192.168.77.250/24', 'dev', 'ul0']);
+    await this.underlay.must('ip', ['address', 'add', '2001:db8:77::250/64', 'dev', 'ul0', 'nodad']);
     for (let number = 1; number <= hosts; number++) this.members.push(await this.#member(number));
     return this;
   }
@@ -236,7 +236,12 @@ export class Cluster {
     const member = new Member(host, number, this.#variant);
     await this.lab.wire(host, 'eth0', [`${member.vtep}/24`, `${member.vtep6}/64`], this.underlay, `p${number}`, []);
     await this.underlay.must('ip', ['link', 'set', `p${number}`, 'master', 'ul0']);
-    await host.must('ip', ['route', 'add', 'default', 'via', '192.168.77.250']);
+    for (const [family, via] of [
+      ['-4', '192.168.77.250'],
+      ['-6', '2001:db8:77::250'],
+    ] as const) {
+      await host.must('ip', [family, 'route', 'add', 'default', 'via', via]);
+    }
     return member;
   }
 
@@ -255,16 +260,22 @@ export class Cluster {
     return network;
   }
 
+  /** A machine of the underlay that is in no cluster. */
+  async stranger(address: string): Promise<Namespace> {
+    const ns = this.lab.namespace('x');
+    await this.lab.wire(ns, 'eth0', [`${address}/24`], this.underlay, 'px', []);
+    await this.underlay.must('ip', ['link', 'set', 'px', 'master', 'ul0']);
+    return ns;
+  }
+
   async close(): Promise<void> {
     for (const member of this.members) await member.close();
     this.lab.close();
   }
 }
 
-/** Whether a ping is answered within a second; the time of the first answer in ms. */
+/** Whether a ping is answered within a second. */
 export async function ping(from: Namespace, to: string, ...options: readonly string[]): Promise<boolean> {
   const { status } = await from.run('ping', ['-c', '1', '-W', '1', ...options, to]);
   return status === 0;
 }
-
-export { must };

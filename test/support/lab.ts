@@ -158,9 +158,11 @@ export class Host extends Namespace {
   }
 
   /** Starts a daemon and waits until it answers. It goes with the host. */
-  async startDaemon(args: readonly string[] = []): Promise<ChildProcess> {
+  async startDaemon(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<ChildProcess> {
     let log = '';
-    const daemon = this.start(process.execPath, [TSNET, 'daemon', '--log-format', 'text', ...args], { env: this.env });
+    const daemon = this.start(process.execPath, [TSNET, 'daemon', '--log-format', 'text', ...args], {
+      env: { ...this.env, ...env },
+    });
     daemon.stderr?.on('data', (part: Buffer) => {
       log += part.toString();
     });

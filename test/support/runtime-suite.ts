@@ -19,7 +19,8 @@ export interface Runtime {
 const IMAGE = 'tsnet-test';
 const APPLETS = ['sh', 'ip', 'ping', 'sleep', 'httpd', 'nc', 'cat', 'mkdir'];
 
-function missingPrograms(names: readonly string[]): string[] {
+/** Those of the programs that are not installed. */
+export function missingPrograms(names: readonly string[]): string[] {
   return names.filter((name) => {
     try {
       execFileSync('sh', ['-c', 'command -v "$1"', 'sh', name], { stdio: 'ignore' });

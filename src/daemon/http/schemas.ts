@@ -127,7 +127,11 @@ export const SCHEMAS = {
     interfaceName: optional(text('With this interface alone')),
   }),
   findContainer: exactly(runtime),
-  checkContainer: exactly({ container: exactly(runtime), network: optional(network) }),
+  checkContainer: exactly({
+    container: exactly(runtime),
+    network: optional(network),
+    link: optional(exactly({ mac: optional(text('MAC')), mtu: optional(Type.Integer({ description: 'Bytes' })) })),
+  }),
 
   createSandbox: exactly({
     name: optional(text('Name of the sandbox')),

@@ -36,9 +36,9 @@ export interface DockerPluginEngine {
   releasePool(id: string): Promise<void>;
   requestAddress(request: DockerAddressRequest): Promise<string>;
   releaseAddress(poolId: string, address: string): Promise<void>;
-  hasDockers(): boolean;
+  hasDockers(): Promise<boolean>;
   /** Whether a namespace of a container that joined is still to come. */
-  learnNamespaces(): boolean;
+  learnNamespaces(): Promise<boolean>;
   heed(sight: DockerSight): Promise<Garbage[]>;
 }
 
@@ -62,8 +62,8 @@ export function dockerPluginEngine(context: EngineContext): DockerPluginEngine {
       await Promise.resolve();
       releaseDockerAddress(context, poolId, address);
     },
-    hasDockers: () => hasDockers(context),
-    learnNamespaces: () => learnNamespaces(context),
+    hasDockers: async () => Promise.resolve(hasDockers(context)),
+    learnNamespaces: async () => Promise.resolve(learnNamespaces(context)),
     heed: (sight) => heedDocker(context, sight),
   };
 }

@@ -186,7 +186,7 @@ async function collectForgotten(context: EngineContext, sight: DockerSight): Pro
       ),
   );
   const collected: Garbage[] = [];
-  const collect = async (kind: Garbage['kind'], name: string, work: () => void | Promise<unknown>): Promise<void> => {
+  const collect = async (kind: Garbage['kind'], name: string, work: () => unknown): Promise<void> => {
     try {
       await work();
       collected.push({ kind, name, reason: 'Docker has forgotten it' });

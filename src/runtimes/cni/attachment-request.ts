@@ -1,12 +1,11 @@
 /** What a container is to get on its network: addresses, MAC, ports, aliases, limits. */
-import { canonicalAddress, familyOf, parseInterface, withoutLength } from '../../model/address.ts';
-import { isAddress } from '../../model/address.ts';
+import { canonicalAddress, familyOf, isAddress, parseInterface, withoutLength } from '../../model/address.ts';
 import type { Network } from '../../model/records.ts';
 import type { AttachOptions } from '../../engine/engine.ts';
 import { readBandwidth } from './bandwidth-request.ts';
 import { CniError } from './cni-error.ts';
 import { readArgs, type CniArgs } from './cni-args.ts';
-import { fieldsOf, itemsAt, numberAt, objectAt, objectsAt, textAt, textsAt, type Fields } from './fields.ts';
+import { fieldsOf, flagAt, itemsAt, numberAt, objectAt, objectsAt, textAt, textsAt, type Fields } from './fields.ts';
 import type { Invocation } from './invocation.ts';
 import type { PluginConfig } from './network-config.ts';
 import type { CniIp } from './result.ts';
@@ -29,8 +28,17 @@ export function attachOptions(
     ...(mac === undefined ? {} : { mac }),
     ...(aliases.length === 0 ? {} : { aliases: [...new Set(aliases)] }),
     ...(ports.length === 0 ? {} : { ports: [...new Set(ports)] }),
+    ...(runtimeHoldsPorts(fields, args) ? { runtimeHoldsPorts: true } : {}),
     ...(bandwidth === undefined ? {} : { bandwidth }),
   };
+}
+
+/**
+ * Podman has its conmon bind the ports that it publishes, so that the host's other programs stay off them. It is known by its
+ * arguments, a name without a namespace; a configuration may say it of others.
+ */
+function runtimeHoldsPorts(fields: Fields, { podName, podNamespace }: CniArgs): boolean {
+  return flagAt(fields, 'runtimeHoldsPorts') ?? (podName !== undefined && podNamespace === undefined);
 }
 
 /** How the container is called: its pod, where the runtime tells. */
@@ -56,7 +64,8 @@ function metadata(fields: Fields): Fields {
 
 function oneOfEach(ips: readonly string[], network: Network): Pick<AttachOptions, 'ip' | 'ip6'> {
   const of = (family: 4 | 6): string | undefined => {
-    const found = ips.map(bareAddress).filter((address) => familyOf(address) === family);
+    // Podman says one twice when it reloads.
+    const found = [...new Set(ips.map(bareAddress))].filter((address) => familyOf(address) === family);
     if (found.length > 1) {
       throw new CniError(
         7,

@@ -1,5 +1,5 @@
 /** CHECK: whether the container still has what ADD gave it, on record, in its namespace, on the host and in the firewall. */
-import type { Endpoint } from '../../model/records.ts';
+import type { Endpoint, JsonObject } from '../../model/records.ts';
 import { delegated, type CniCall } from './call.ts';
 import { CniError } from './cni-error.ts';
 import { interfaceOf, readResult } from './result.ts';
@@ -28,7 +28,10 @@ export async function check(call: CniCall): Promise<undefined> {
   if (index === -1) throw new CniError(7, `prevResult has no interface ${config.interfaceName} of the container`);
   const told = result.ips.filter((ip) => interfaceOf(ip) === index).map(({ address }) => address);
   refuseOthers(endpoint, told);
-  const drift = await engine.checkContainer({ container, network: config.network });
+  // Plugins behind us may have given it another MAC or MTU, and say so.
+  const { mac, mtu }: JsonObject = result.interfaces[index] ?? {};
+  const link = { ...(typeof mac === 'string' ? { mac } : {}), ...(typeof mtu === 'number' ? { mtu } : {}) };
+  const drift = await engine.checkContainer({ container, network: config.network, link });
   if (drift.length === 0) return undefined;
   const [first, ...rest] = drift.map(({ state, what, detail }) => `${what}: ${detail ?? state}`);
   throw new CniError(110, `container ${invocation.containerId}: ${first ?? ''}`, rest.join('; ') || undefined);

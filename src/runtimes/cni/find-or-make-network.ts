@@ -20,8 +20,8 @@ export async function findOrMakeNetwork(
   try {
     await engine.createNetwork(request);
   } catch (error) {
-    // Runtimes start containers in parallel: another call may be making it.
-    if (!(error instanceof TsnetError) || error.code !== 'CONFLICT') throw error;
+    // Runtimes start containers in parallel: another call may be making it, and be far enough for the host to change all the time.
+    if (!(error instanceof TsnetError) || (error.code !== 'CONFLICT' && error.code !== 'TIMEOUT')) throw error;
     return checked(await madeByAnother(engine, config, error), config);
   }
   const made = await engine.findNetwork(config.network);

@@ -52,7 +52,9 @@ export async function serveDockerPlugin(request: DockerPluginRequest): Promise<D
         warn: (text) => {
           log.warn({}, text);
         },
-        onMade: watch.onMade,
+        onMade: () => {
+          watch.onMade();
+        },
       }),
       ...ipamMethods(engine),
     },
@@ -97,7 +99,7 @@ function watchDocker({ engine, socket, dockerSocket, log, now }: DockerPluginReq
 
   const lookOnce = async (): Promise<void> => {
     try {
-      if (!engine.hasDockers()) return;
+      if (!(await engine.hasDockers())) return;
       const sight = await lookAtDocker({ socket: dockerSocket, plugin, timeoutMs: DOCKER_ANSWER_MS, now });
       for (const { kind, name, reason } of await engine.heed(sight)) log.info({ kind, name }, `collected: ${reason}`);
       complaint = undefined;
@@ -116,12 +118,15 @@ function watchDocker({ engine, socket, dockerSocket, log, now }: DockerPluginReq
     const waitMs = NAMESPACE_MS[attempt];
     if (waitMs === undefined) return;
     awaiting = setTimeout(() => {
-      try {
-        if (engine.learnNamespaces()) awaitNamespaces(attempt + 1);
-        else look();
-      } catch (error) {
-        log.warn({ reason: messageOf(error) }, 'cannot look for namespaces of containers');
-      }
+      engine.learnNamespaces().then(
+        (isMissing) => {
+          if (isMissing) awaitNamespaces(attempt + 1);
+          else look();
+        },
+        (error: unknown) => {
+          log.warn({ reason: messageOf(error) }, 'cannot look for namespaces of containers');
+        },
+      );
     }, waitMs).unref();
   };
   const timer = setInterval(look, LOOK_MS).unref();

@@ -36,6 +36,7 @@ export async function setup(session: Session, container: ContainerRequest, netns
   try {
     attached = await attachAll(session, { container, netns, planned });
     await serveNames(session, container, attached);
+    if (isReload(container)) await session.engine.repair();
   } catch (error) {
     throw await undone(session, { container, planned, attached }, error);
   }
@@ -45,6 +46,14 @@ export async function setup(session: Session, container: ContainerRequest, netns
       statusBlock(attachment.network, endpoint, nameserversOf(attachment, session)),
     ]),
   );
+}
+
+/**
+ * `podman network reload` is a teardown and a setup, with the MAC that podman remembers: somebody has flushed the firewall, and what
+ * stood for the whole network is to come back too.
+ */
+function isReload({ attachments }: ContainerRequest): boolean {
+  return attachments.every(({ staticMac }) => staticMac !== undefined);
 }
 
 interface Job {

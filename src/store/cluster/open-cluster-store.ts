@@ -1,6 +1,7 @@
 /** The store that daemon.json names. Only who needs it loads its client. */
 import type { ClusterStoreAddress, ClusterStoreOptions } from '../../model/cluster-address.ts';
 import type { ClusterStore } from '../../model/cluster-store.ts';
+import { TsnetError } from '../../model/error.ts';
 
 export interface ClusterStoreRequest {
   readonly store: ClusterStoreAddress;
@@ -15,7 +16,7 @@ const ROOT = 'tsnet/v1/';
 /**
  * Opens the store; it connects with the first call, and again by itself whenever it must.
  *
- * @throws TsnetError CONFIG when a file of the options cannot be read
+ * @throws TsnetError UNSUPPORTED when the store cannot do what the options ask for
  */
 export async function openClusterStore({
   store,
@@ -29,8 +30,17 @@ export async function openClusterStore({
       const { openEtcd } = await import('./etcd/open-etcd.ts');
       return openEtcd({ endpoints, options, root, timeoutMs });
     }
-    case 'zookeeper':
+    case 'zookeeper': {
+      if (options.ca !== undefined || options.cert !== undefined) {
+        throw new TsnetError(
+          'UNSUPPORTED',
+          'cluster store zk://: no TLS: take "ca", "cert" and "key" out of cluster-store-opts',
+        );
+      }
+      const { openZookeeper } = await import('./zookeeper/open-zookeeper.ts');
+      return openZookeeper({ endpoints, options, root, timeoutMs });
+    }
     case 'consul':
-      throw new Error('not yet');
+      throw new TsnetError('UNSUPPORTED', 'cluster store consul://: not in this version; take etcd:// or zk://');
   }
 }

@@ -1,6 +1,8 @@
 /** One connection to one etcd server, from its opening until it fails. It is never mended: `link.ts` opens another. */
-import { Client, credentials, Metadata, type ClientDuplexStream } from '@grpc/grpc-js';
+import { Client, credentials, Metadata, type ChannelCredentials, type ClientDuplexStream } from '@grpc/grpc-js';
+import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { formatEndpoint, type ClusterStoreOptions, type StoreEndpoint } from '../../../model/cluster-address.ts';
 import { TsnetError } from '../../../model/error.ts';
 import { failureOf } from './etcd-error.ts';
@@ -38,7 +40,7 @@ export class EtcdConnection {
 
   /** Opens one that has answered, so that what fails later was in reach once. */
   static async open(request: ConnectionRequest): Promise<EtcdConnection> {
-    const client = new Client(formatEndpoint(request.endpoint), credentialsOf(request.options), {
+    const client = new Client(formatEndpoint(request.endpoint), credentialsOf(request), {
       'grpc.keepalive_time_ms': PING_EVERY_MS,
       'grpc.keepalive_timeout_ms': PING_ANSWER_MS,
       'grpc.keepalive_permit_without_calls': 0,
@@ -47,6 +49,8 @@ export class EtcdConnection {
       'grpc.service_config_disable_resolution': 1,
       // A connection of our own: a shared one that is cut would be handed out again.
       'grpc.use_local_subchannel_pool': 1,
+      // No name may be an address (RFC 6066): the certificate is looked at in `credentialsOf`.
+      ...(isIP(request.endpoint.host) === 0 ? {} : { 'grpc.ssl_target_name_override': 'etcd' }),
     });
     const connection = new EtcdConnection(client, request);
     try {
@@ -145,9 +149,14 @@ export class EtcdConnection {
 }
 
 /** Read anew for each connection, so that certificates may be exchanged. */
-function credentialsOf({ ca, cert, key }: ClusterStoreOptions): ReturnType<typeof credentials.createSsl> {
+function credentialsOf({ endpoint: { host }, options: { ca, cert, key } }: ConnectionRequest): ChannelCredentials {
   if (ca === undefined && cert === undefined) return credentials.createInsecure();
-  return credentials.createSsl(read(ca), read(key), read(cert));
+  const checkServerIdentity = (_name: string, { raw }: { readonly raw: Buffer }): Error | undefined => {
+    const shown = new X509Certificate(raw);
+    const isItsOwn = isIP(host) === 0 ? shown.checkHost(host) : shown.checkIP(host);
+    return isItsOwn === undefined ? new Error(`its certificate is not one of ${host}`) : undefined;
+  };
+  return credentials.createSsl(read(ca), read(key), read(cert), { checkServerIdentity });
 }
 
 function read(file: string | undefined): Buffer | null {

@@ -23,10 +23,13 @@ export interface EtcdRequest extends LinkRequest {
 export function openEtcd({ root, ...way }: EtcdRequest): ClusterStore {
   const link = new EtcdLink(way);
   const sessions = new Set<EtcdSession>();
+  /** Revision of the last listing. */
+  let newest: number | undefined;
 
   const list = async (prefix: string): Promise<StoreSnapshot> => {
     const key = root + prefix;
     const { header, kvs } = await link.ask(RANGE, { key, range_end: `${key.slice(0, -1)}0` }, `list ${prefix}`);
+    newest = header?.revision ?? 0;
     const items = kvs.map((kv) => itemOf(root, kv)).filter((item) => isDirectlyIn(item.key, prefix));
     return { items, token: String(header?.revision ?? 0) };
   };
@@ -55,7 +58,7 @@ export function openEtcd({ root, ...way }: EtcdRequest): ClusterStore {
     },
     watch: (prefix, token, handlers) => {
       checkPrefix(prefix);
-      return watches.add({ prefix, token, handlers });
+      return watches.add({ prefix, token, since: Number(token) === newest ? 'listing' : 'earlier', handlers });
     },
     openSession: async (ttlMs) => {
       const session = await EtcdSession.open(link, ttlMs);

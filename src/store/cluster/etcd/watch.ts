@@ -15,6 +15,8 @@ export class EtcdWatch {
   readonly #handlers: WatchHandlers;
   /** The first revision that was not seen. */
   #next: number;
+  /** Whether the last that it saw was a moment ago. */
+  #isFresh: boolean;
   /** Revision of the store when this stream began, until that is caught up with. */
   #behind: number | undefined;
   #lostAt: number | undefined;
@@ -23,17 +25,25 @@ export class EtcdWatch {
   #staleTimer: NodeJS.Timeout | undefined;
   #catchUpTimer: NodeJS.Timeout | undefined;
 
-  constructor(root: string, { prefix, token, handlers }: WatchRequest) {
+  constructor(root: string, { prefix, token, since, handlers }: WatchRequest) {
     this.prefix = prefix;
     this.#root = root;
     this.#handlers = handlers;
     this.#next = Number(token) + 1;
+    this.#isFresh = since === 'listing';
   }
 
-  /** What is watched: a directory ends with "/", and "0" is the character after it. */
+  /**
+   * What is watched: a directory ends with "/", and "0" is the character after it.
+   *
+   * A watch that goes on after a pause begins at the last revision that it saw, not after it. etcd takes a watch that begins at the
+   * very revision up to which it has forgotten, though it has dropped the deletions made there; begun one earlier it is refused, and
+   * the directory is listed. Such a beginning costs up to 100 ms, so a watch that begins with a listing goes without.
+   */
   range(): { readonly key: string; readonly range_end: string; readonly start_revision: number } {
     const key = this.#root + this.prefix;
-    return { key, range_end: `${key.slice(0, -1)}0`, start_revision: this.#next };
+    const start_revision = this.#isFresh ? this.#next : Math.max(1, this.#next - 1);
+    return { key, range_end: `${key.slice(0, -1)}0`, start_revision };
   }
 
   hear({ header, created, events }: WatchAnswer): void {
@@ -45,7 +55,7 @@ export class EtcdWatch {
     }
     // Without events it is a sign of life: everything up to the header's revision was seen.
     const seen = events.length === 0 ? revision : Math.max(...events.map(({ kv }) => kv?.mod_revision ?? 0));
-    // A resumed stream starts where the last one ended, but a server that was behind may tell something again.
+    // What was seen is told again where a watch goes on.
     const fresh = events.filter(({ kv }) => (kv?.mod_revision ?? 0) >= this.#next);
     this.#next = Math.max(this.#next, seen + 1);
     const told = fresh.flatMap(({ type, kv }): StoreEvent[] => {
@@ -61,12 +71,14 @@ export class EtcdWatch {
   reset(snapshot: StoreSnapshot): void {
     if (this.#isClosed) return;
     this.#next = Number(snapshot.token) + 1;
+    this.#isFresh = true;
     this.#handlers.reset(snapshot);
   }
 
   /** The stream is gone. */
   lose(): void {
     if (this.#isClosed) return;
+    this.#isFresh = false;
     clearTimeout(this.#catchUpTimer);
     this.#behind = undefined;
     this.#isLive = false;

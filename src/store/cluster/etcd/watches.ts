@@ -18,6 +18,8 @@ export interface WatchRequest {
   /** The directory, without the root. */
   readonly prefix: string;
   readonly token: string;
+  /** Whether the token comes from a listing of this moment. */
+  readonly since: 'listing' | 'earlier';
   readonly handlers: WatchHandlers;
 }
 
@@ -139,14 +141,15 @@ export class EtcdWatches {
 
   #hear(stream: Stream, answer: WatchAnswer): void {
     const watch = this.#byId.get(answer.watch_id);
-    if (watch === undefined) return;
     if (!answer.canceled) {
-      watch.hear(answer);
+      watch?.hear(answer);
       return;
     }
+    // What we cancelled ourselves is unknown by now.
+    if (watch === undefined && !answer.created) return;
     this.#byId.delete(answer.watch_id);
-    if (answer.compact_revision > 0) void this.#relist(stream, watch);
-    // Refused, which a fresh connection (with a fresh token) may mend.
+    if (watch !== undefined && answer.compact_revision > 0) void this.#relist(stream, watch);
+    // Refused (without an ID), which a fresh connection with a fresh token may mend.
     else stream.destroy(new Error(answer.cancel_reason));
   }
 

@@ -37,6 +37,14 @@ describe('the container', () => {
     });
   });
 
+  test('of Podman, which gives a name alone, has its ports bound by Podman', async () => {
+    expect((await attached({ env: { CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAME=box' } })).runtimeHoldsPorts).toBe(true);
+    const pod = { CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAME=box;K8S_POD_NAMESPACE=shop' };
+    expect((await attached({ env: pod })).runtimeHoldsPorts).toBeUndefined();
+    const told = { ...JOIN, runtimeHoldsPorts: true };
+    expect((await attached({ config: told, env: pod })).runtimeHoldsPorts).toBe(true);
+  });
+
   test('takes no arguments that nobody knows unless it is told to', async () => {
     expect((await call('ADD', { config: JOIN, env: { CNI_ARGS: 'A=b' } })).printed).toMatchObject({ code: 4 });
     expect((await call('ADD', { config: JOIN, env: { CNI_ARGS: 'A=b;IgnoreUnknown=0' } })).status).toBe(1);
@@ -103,6 +111,8 @@ describe('what the runtime decides', () => {
   test('one address of each family, no more', async () => {
     const runtimeConfig = { ips: ['10.1.0.7', '10.1.0.8'] };
     expect((await call('ADD', { config: { ...JOIN, runtimeConfig } })).printed).toMatchObject({ code: 7 });
+    const twice = { ips: ['10.1.0.7', '10.1.0.7/16'] };
+    expect(await attached({ config: { ...JOIN, runtimeConfig: twice } })).toMatchObject({ ip: '10.1.0.7' });
   });
 });
 
