@@ -8,7 +8,7 @@ import { TsnetError } from '../model/error.ts';
 import type { Observation } from '../plan/kernel.ts';
 import type { FdbResource } from '../plan/resource.ts';
 import type { Executor } from './executor.ts';
-import { deleteFdb, getFdb, parseFdb, setFdb } from './fdb-message.ts';
+import { deleteFdb, deleteLearned, getFdb, parseFdb, setFdb } from './fdb-message.ts';
 import { refused } from './kernel-refusal.ts';
 import type { Outcome } from './netlink-socket.ts';
 import type { Scene } from './scene.ts';
@@ -33,10 +33,14 @@ export const fdbExecutor: Executor<'fdb'> = {
     const steps = entries.flatMap((entry): Step[] => {
       const index = indices.get(entry.link);
       if (index === undefined) return [];
-      return [{ attempt: `delete ${words(entry)}`, request: deleteFdb(index, entry.mac, entry.vtep) }];
+      return [
+        { attempt: `delete ${words(entry)}`, request: deleteFdb(index, entry.mac, entry.vtep) },
+        // The bridge has learned it from what came in. A container of this host that has the MAC now would not be reached.
+        { attempt: `forget ${entry.mac} at ${entry.link}`, request: deleteLearned(index, entry.mac) },
+      ];
     });
-    // An entry that leads to another host by now is not this one.
-    return tryAll(scene.host, steps, ['ENOENT', 'ENODEV']);
+    // An entry that leads to another host by now is not this one; a device that is no port of a bridge has taught none.
+    return tryAll(scene.host, steps, ['ENOENT', 'ENODEV', 'EINVAL', 'EOPNOTSUPP']);
   },
 
   async observe(entries, scene) {

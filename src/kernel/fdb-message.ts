@@ -14,6 +14,7 @@ const HEADER_BYTES = 12;
 const AF_BRIDGE = 7;
 const NUD_PERMANENT = 0x80;
 const NTF_SELF = 2;
+const NTF_MASTER = 4;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
 
@@ -41,6 +42,13 @@ export function deleteFdb(link: number, mac: string, vtep: string): NetlinkReque
     type: RTM_DELNEIGH,
     payload: Buffer.concat([head(link, NUD_PERMANENT), macAttribute(mac), attribute(NDA_DST, addressBytes(vtep))]),
   };
+}
+
+/** Forgets that the bridge of a link has seen the MAC there; ENOENT where it has not, or elsewhere. */
+export function deleteLearned(link: number, mac: string): NetlinkRequest {
+  const bytes = head(link, 0);
+  bytes.writeUInt8(NTF_MASTER, 10);
+  return { type: RTM_DELNEIGH, payload: Buffer.concat([bytes, macAttribute(mac)]) };
 }
 
 /** One entry; ENOENT where there is none. Linux 5.0. */

@@ -1,5 +1,5 @@
 /** Overlay networks over three hosts, each with a daemon of its own, on a real etcd. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import {
   container,
   entriesFor,
@@ -18,6 +18,12 @@ let b: ClusterHost;
 beforeAll(async () => {
   stage = await openClusterStage(lab, { hosts: 3, ttl: 3 });
   [a, b] = stage.hosts as [ClusterHost, ClusterHost];
+});
+
+/** What the daemons said, where a test fails. */
+afterEach(({ task }) => {
+  if (task.result?.state !== 'fail') return;
+  for (const { host, address } of stage.hosts) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
 });
 
 afterAll(async () => {

@@ -87,7 +87,11 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
 
   /** One at a time. */
   let last: Promise<void> = Promise.resolve();
-  const inTurn = (work: () => Promise<void>): Promise<void> => (last = last.then(work));
+  const inTurn = (work: () => Promise<void>): Promise<void> => {
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
 
   const later = (ms: number): void => {
     callOff ??= clock.after(ms, () => {

@@ -76,6 +76,7 @@ export function openNetworkList({ context, store, clock, log, underlay, onChange
   };
 
   let last: Promise<void> = Promise.resolve();
+  // `bring` never rejects.
   const sync = (): Promise<void> => (last = last.then(bring));
   const mirror = openMirror({
     store,
