@@ -100,3 +100,5 @@ export const ENTRIES = [
 
 /** Measures; built with `--bench` only. */
 export const BENCH = { name: 'bench', file: 'bench.js', source: 'bench/main.ts', first: [] };
+
+export const SIM = { name: 'sim', file: 'sim.js', source: 'bench/cluster/main.ts', first: [] };
