@@ -8,7 +8,7 @@ PACKAGES := iptables iproute2 nftables libnftables1 iputils-ping
 TEST_PACKAGES := $(PACKAGES) conntrack procps util-linux strace docker.io podman conmon runc crun aardvark-dns \
 	containerd busybox-static \
 	dnsmasq-base bind9-dnsutils dbus firewalld openssl etcd-server etcd-client \
-	libzookeeper-java default-jre-headless
+	libzookeeper-java default-jre-headless containernetworking-plugins
 
 # The peers of the benchmark, and what it looks with.
 BENCH_PACKAGES := containernetworking-plugins netavark docker.io containerd runc busybox-static conntrack dnsmasq-base

@@ -35,11 +35,11 @@ export function askDaemon(socket: string, call: CniCallRequest): CniCallAnswer |
 }
 
 /**
- * The socket at which a daemon listens, where that can be told without reading the configuration in full: its checks cost as much
- * as the call. 'unsure': daemon.json says something about it.
+ * The sockets at which a daemon may listen, where that can be told without reading the configuration in full: its checks cost as
+ * much as the call. Undefined: daemon.json or the environment says something about it.
  */
-export function usualSocket(env: Environment): string | 'unsure' | undefined {
-  if ((env['TSNET_HOST'] ?? '') !== '') return 'unsure';
+export function usualSockets(env: Environment): readonly string[] | undefined {
+  if ((env['TSNET_HOST'] ?? '') !== '') return undefined;
   const file = env['TSNET_CONFIG'] || '/etc/tsnet/daemon.json';
   let text = '';
   try {
@@ -47,7 +47,7 @@ export function usualSocket(env: Environment): string | 'unsure' | undefined {
   } catch {
     // There is none.
   }
-  if (/hosts|exec-root|\\/.test(text)) return 'unsure';
+  if (/hosts|exec-root|\\/.test(text)) return undefined;
   const socket = `${env['TSNET_EXEC_ROOT'] || '/run/tsnet'}/tsnet.sock`;
-  return existsSync(socket) ? socket : undefined;
+  return existsSync(socket) ? [socket] : [];
 }

@@ -3,7 +3,7 @@
  * the plugin with globals.
  */
 import type { Config } from '../../model/config.ts';
-import { askDaemon, usualSocket } from './ask-daemon.ts';
+import { askDaemon, usualSockets } from './ask-daemon.ts';
 import type { CniCallAnswer } from './daemon-call.ts';
 import { readInput, writeAll } from './standard-streams.ts';
 
@@ -25,9 +25,7 @@ async function carriedOut(): Promise<CniCallAnswer> {
 /** A daemon runs no programs for its callers: a call that another IPAM plugin has a part in stays here. */
 async function askedOfDaemon(input: string): Promise<CniCallAnswer | undefined> {
   if (/"ipam"/i.test(input) && (await import('./names-delegate.ts')).namesDelegate(input)) return undefined;
-  const usual = usualSocket(process.env);
-  const sockets = usual === 'unsure' ? await configuredSockets() : usual === undefined ? [] : [usual];
-  for (const socket of sockets) {
+  for (const socket of usualSockets(process.env) ?? (await configuredSockets())) {
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('CNI_')));
     const answer = askDaemon(socket, { env, input });
     if (answer !== undefined) return answer;

@@ -26,6 +26,12 @@ const cases: [Resource, string][] = [
   ],
   [{ kind: 'vlan', name: 'eth0.50', parent: 'eth0', id: 50, tag: 't' }, 'vlan eth0.50 id 50 on eth0'],
   [{ kind: 'dummy', name: 'dm-1', tag: 't' }, 'dummy dm-1'],
+  [{ kind: 'ifb', name: 'ifb1', tag: 't' }, 'ifb ifb1'],
+  [
+    { kind: 'token-bucket', link: 'veth1', bytesPerSecond: 1000, burstBytes: 1, limitBytes: 1 },
+    'limit of 8000 bit/s on veth1',
+  ],
+  [{ kind: 'redirect', link: 'veth1', to: 'ifb1' }, 'redirect of what arrives on veth1 to ifb1'],
   [
     {
       kind: 'vxlan',
