@@ -5,9 +5,10 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 ISOLATED := unshare --net --mount --propagation private
 PACKAGES := iptables iproute2 nftables libnftables1 iputils-ping
 # The runtimes that the tests attach to; their services are not started (see install).
-TEST_PACKAGES := $(PACKAGES) conntrack procps util-linux strace docker.io podman conmon runc containerd busybox-static \
+TEST_PACKAGES := $(PACKAGES) conntrack procps util-linux strace docker.io podman conmon runc crun aardvark-dns \
+	containerd busybox-static \
 	dnsmasq-base bind9-dnsutils dbus firewalld openssl etcd-server etcd-client \
-	libzookeeper-java default-jre-headless
+	libzookeeper-java default-jre-headless containernetworking-plugins
 
 # The peers of the benchmark, and what it looks with.
 BENCH_PACKAGES := containernetworking-plugins netavark docker.io containerd runc busybox-static conntrack dnsmasq-base
@@ -82,6 +83,12 @@ kernel-test: test-packages .tools/docker build ## The tests in real namespaces (
 bench: packages node_modules/.installed ## Measures, side by side with what is installed (ONLY=attach,publish for some, JSON=file for the numbers)
 	@node build.js --bench
 	@node dist/bench.js $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
+
+.PHONY: sim
+sim: packages node_modules/.installed ## Simulates a cluster of hosts on one etcd (ARGS="--hosts 500 --endpoints 100000")
+	$(call install,etcd-server)
+	@node build.js --bench
+	@$(ISOLATED) node dist/sim.js $(ARGS)
 
 .PHONY: bench-deps
 bench-deps: packages ## Installs what the benchmark compares tsnet with

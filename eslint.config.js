@@ -45,10 +45,7 @@ export default tseslint.config(
   ),
   // Entry points: configuration and wiring are theirs.
   fence(['src/runtimes/*/main.ts'], ['firewall', 'store', 'cli', 'drivers']),
-  fence(
-    ['src/cluster/**'],
-    ['kernel', 'store', 'firewall', 'engine', 'daemon', 'config', 'cli', 'drivers'],
-  ),
+  fence(['src/cluster/**'], ['kernel', 'store', 'firewall', 'engine', 'daemon', 'config', 'cli', 'drivers']),
   fence(['src/config/**'], ['kernel', 'store', 'engine', 'cli', 'drivers']),
   fence(
     ['src/client/**'],

@@ -2,9 +2,11 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * With TSNET_MODE=daemon every command goes through a daemon. What these look at is a command that acts itself: it is killed in the
- * middle, or the files it reads at its start are changed under it.
+ * middle, or the files it reads at its start are changed under it; or it is tried both ways anyway.
  */
 const ABOUT_COMMANDS_ALONE = [
+  'cni',
+  'cni-lists',
   'crash',
   'daemon-cli',
   'daemon-json',
@@ -12,6 +14,8 @@ const ABOUT_COMMANDS_ALONE = [
   'firewall-switch',
   'macvlan-repair',
   'repair',
+  'runtime-containerd',
+  'runtime-podman-cni',
 ].map((name) => `test/kernel/${name}.test.ts`);
 
 export default defineConfig({

@@ -17,7 +17,7 @@ import { dns } from './dns/names.ts';
 import type { Group } from './group.ts';
 import { cni } from './peers/cni.ts';
 import { dockerd } from './peers/dockerd.ts';
-import { netavark } from './peers/netavark.ts';
+import { netavark, tsnetNetavark } from './peers/netavark.ts';
 import { tsnetCni } from './peers/tsnet-cni.ts';
 import { BACKENDS, type Backend } from './tsnet-host.ts';
 
@@ -32,6 +32,6 @@ export const GROUPS: readonly Group[] = [
   remotePeers,
   crowd,
   dns,
-  ...perBackend(cni, tsnetCni, netavark, dockerd),
+  ...perBackend(cni, tsnetCni, netavark, tsnetNetavark, dockerd),
   ...perBackend(connections, paths, overlay),
 ];

@@ -44,7 +44,8 @@ async function measure(): Promise<Row[]> {
       ({ address, ...peer }) => overlay.peerPlan?.(network, { kind: 'endpoint', addresses: [address], ...peer }) ?? [],
     );
   const socket = new NetlinkSocket('route');
-  const [looked] = await socket.batch([getLink(String(network.settings['device']))]);
+  const device = overlay.networkPlan(network).find((resource) => resource.kind === 'vxlan');
+  const [looked] = await socket.batch([getLink(device?.name ?? '')]);
   const link = linkOf(looked).index;
   const bare = peers(99, PEERS);
   const compared = () =>

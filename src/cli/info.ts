@@ -75,7 +75,11 @@ function clusterRows(
     ['Cluster store', [store.reachable ? where : `${where} does not answer: ${store.reason ?? 'no reason told'}`]],
     [
       'Cluster session',
-      [session === 'held' ? `held, ${remaining} s left${lag(cluster.lagMs)}` : `lost: ${sessionReason ?? 'no reason told'}`],
+      [
+        session === 'held'
+          ? `held, ${remaining} s left${lag(cluster.lagMs)}`
+          : `lost: ${sessionReason ?? 'no reason told'}`,
+      ],
     ],
     [
       'Cluster hosts',

@@ -75,7 +75,10 @@ export async function openLive({ config: first, readConfig, log, env }: LiveRequ
   let cluster: ClusterPart | undefined;
   const around = (engine: Engine): Engine =>
     metrics.timed({
-      ...followingEngine(inspectingPeers(engine, () => cluster), follow),
+      ...followingEngine(
+        inspectingPeers(engine, () => cluster),
+        follow,
+      ),
       info: async () => ({ ...(await engine.info()), daemon: daemonInfo() }),
     });
 

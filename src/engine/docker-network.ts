@@ -103,7 +103,9 @@ export function dockerNetwork(
 /** The same with what other hosts have of it. Their containers are keyed as Docker keyed those of other hosts: "ep-" and an id. */
 export function withPeers(network: DockerNetwork, { hosts, endpoints }: NetworkPeers): DockerNetwork {
   const lengthOf = (address: string): string => {
-    const subnet = (network.IPAM.Config ?? []).find(({ Subnet }) => contains(parsePrefix(Subnet), parseAddress(address)));
+    const subnet = (network.IPAM.Config ?? []).find(({ Subnet }) =>
+      contains(parsePrefix(Subnet), parseAddress(address)),
+    );
     return subnet === undefined ? address : `${address}/${parsePrefix(subnet.Subnet).length}`;
   };
   const addressOf = (addresses: readonly string[], colon: boolean): string => {

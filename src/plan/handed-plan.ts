@@ -15,27 +15,10 @@ export function handedPlan(plan: Plan, { handOver }: Pick<Endpoint, 'handOver'>)
 
 function handed(resource: Resource, link: string, handOver: HandedOver): Resource | undefined {
   if (isFirewall(resource)) return resource;
-  switch (resource.kind) {
-    case 'veth':
-      return { ...resource, peer: link, handOver };
-    case 'macvlan':
-    case 'ipvlan':
-      return resource.place === 'host' ? resource : { ...resource, place: 'host', name: link, handOver };
-    case 'plugin-endpoint':
-      return undefined;
-    case 'address':
-    case 'link-up':
-    case 'neighbour':
-    case 'route':
-    case 'rule':
-    case 'sysctl':
-      return resource.place === 'host' ? resource : undefined;
-    case 'bridge':
-    case 'dummy':
-    case 'fdb':
-    case 'plugin-network':
-    case 'vlan':
-    case 'vxlan':
-      return resource;
-  }
+  if (resource.kind === 'veth') return { ...resource, peer: link, handOver };
+  if (resource.kind === 'plugin-endpoint') return undefined;
+  if (!('place' in resource) || resource.place === 'host') return resource;
+  return resource.kind === 'macvlan' || resource.kind === 'ipvlan'
+    ? { ...resource, place: 'host', name: link, handOver }
+    : undefined;
 }

@@ -165,7 +165,9 @@ describe('a daemon', () => {
     gone.namespace.close();
     await a.startDaemon();
     await untilWhole();
-    expect((await stage.etcd.ctl('get', '--prefix', '--keys-only', '/tsnet/v1/ep/')).stdout).not.toContain(gone.address);
+    expect((await stage.etcd.ctl('get', '--prefix', '--keys-only', '/tsnet/v1/ep/')).stdout).not.toContain(
+      gone.address,
+    );
   });
 });
 

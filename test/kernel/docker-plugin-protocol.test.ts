@@ -9,14 +9,15 @@ import { Lab, must, until, type Host } from '../support/lab.ts';
 const SOCKET = '/run/docker/plugins/tsnet.sock';
 
 type Json = Readonly<Record<string, unknown>>;
+type Answer = Json & { readonly Err?: string };
 
-function post(method: string, body: Json): Promise<Json> {
+function post(method: string, body: Json): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const asking = request({ socketPath: SOCKET, path: `/${method}`, method: 'POST', agent: false }, (response) => {
       let text = '';
       response.setEncoding('utf8').on('data', (part: string) => (text += part));
       response.on('end', () => {
-        resolve(JSON.parse(text) as Json);
+        resolve(JSON.parse(text) as Answer);
       });
     });
     asking.on('error', reject);
@@ -35,7 +36,7 @@ describe('the Docker plugin', () => {
   /** What must succeed. */
   const ask = async (method: string, body: Json): Promise<Json> => {
     const answer = await post(method, body);
-    if (answer['Err'] !== undefined) throw new Error(`${method}: ${String(answer['Err'])}`);
+    if (answer.Err !== undefined) throw new Error(`${method}: ${answer.Err}`);
     return answer;
   };
   const makeNetwork = async (subnet: string, gateway: string): Promise<{ id: string; pool: string }> => {
@@ -87,12 +88,12 @@ describe('the Docker plugin', () => {
       await ask(`NetworkDriver.${method}`, ids);
     await ask('IpamDriver.ReleasePool', { PoolID: 'nothing' });
     await ask('IpamDriver.ReleaseAddress', { PoolID: 'nothing', Address: '10.0.0.1' });
-    expect((await post('NetworkDriver.Join', { ...ids, SandboxKey: '/x' }))['Err']).toMatch(
+    expect((await post('NetworkDriver.Join', { ...ids, SandboxKey: '/x' })).Err).toMatch(
       /^join endpoint .*knows no network/,
     );
-    expect((await post('IpamDriver.RequestAddress', { PoolID: 'nothing' }))['Err']).toMatch(/no such pool/);
-    expect((await post('IpamDriver.RequestPool', { Pool: '10.0.0.1/24' }))['Err']).toMatch(/10\.0\.0\.1\/24/);
-    expect((await post('IpamDriver.RequestPool', { Pool: 'fd00::/64', V6: false }))['Err']).toMatch(/no IPv4 subnet/);
+    expect((await post('IpamDriver.RequestAddress', { PoolID: 'nothing' })).Err).toMatch(/no such pool/);
+    expect((await post('IpamDriver.RequestPool', { Pool: '10.0.0.1/24' })).Err).toMatch(/10\.0\.0\.1\/24/);
+    expect((await post('IpamDriver.RequestPool', { Pool: 'fd00::/64', V6: false })).Err).toMatch(/no IPv4 subnet/);
   });
 
   it('holds subnets, gateways and aux addresses over its own end and a reboot', async () => {
@@ -109,11 +110,11 @@ describe('the Docker plugin', () => {
     for (let count = 0; count < 4; count++)
       given.push((await ask('IpamDriver.RequestAddress', { PoolID, Address: '' }))['Address']);
     expect(given.sort()).toEqual(['10.60.0.3/29', '10.60.0.4/29', '10.60.0.5/29', '10.60.0.6/29']);
-    expect((await post('IpamDriver.RequestAddress', { PoolID, Address: '' }))['Err']).toMatch(/no free IPv4 address/);
-    expect((await post('IpamDriver.RequestAddress', { PoolID, Address: '10.60.0.2' }))['Err']).toMatch(
+    expect((await post('IpamDriver.RequestAddress', { PoolID, Address: '' })).Err).toMatch(/no free IPv4 address/);
+    expect((await post('IpamDriver.RequestAddress', { PoolID, Address: '10.60.0.2' })).Err).toMatch(
       /Docker has it already/,
     );
-    expect((await post('IpamDriver.RequestPool', { Pool: '10.60.0.0/24' }))['Err']).toMatch(/overlaps/);
+    expect((await post('IpamDriver.RequestPool', { Pool: '10.60.0.0/24' })).Err).toMatch(/overlaps/);
     const ours = await host.tsnet(['create', '--subnet', '10.60.0.0/29', 'mine']);
     expect(ours.stderr).toContain('that Docker made with --ipam-driver tsnet');
     await ask('IpamDriver.ReleasePool', { PoolID });

@@ -259,6 +259,8 @@ describe.skipIf(missing.length > 0)(`Docker on tsnet networks${reason}`, () => {
       'x',
     );
     expect(unknownDriver.stderr).toContain('tsnet has no driver "nonsense" for Docker');
+    const overlay = await create('-o', 'driver=overlay', '--subnet', '10.72.0.0/24', 'x');
+    expect(overlay.stderr).toContain('tsnet create -d overlay');
     const unknownOption = await create('-o', 'colour=red', '--subnet', '10.72.0.0/24', 'x');
     expect(unknownOption.stderr).toContain('colour');
     await docker.must('network', 'create', '-d', 'tsnet', '--ipam-driver', 'tsnet', '--subnet', '10.72.0.0/24', 'x');

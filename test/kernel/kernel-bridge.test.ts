@@ -41,6 +41,20 @@ describe('a bridge of ours', () => {
     expect(await stage.states([bridge])).toEqual(['present']);
   });
 
+  test('floods multicast where it is to, and is mended', async () => {
+    const flooding = { ...bridge, multicastSnooping: false } as const;
+    const snooping = async (): Promise<string | undefined> =>
+      /mcast_snooping (\d)/.exec(await must('ip', ['-d', 'link', 'show', BRIDGE]))?.[1];
+    await stage.ensure([flooding]);
+    expect(await snooping()).toBe('0');
+    expect(await stage.states([flooding])).toEqual(['present']);
+    await must('ip', ['link', 'set', BRIDGE, 'type', 'bridge', 'mcast_snooping', '1']);
+    expect(await stage.states([flooding])).toEqual(['multicast snooping on']);
+    expect(await stage.states([bridge])).toEqual(['present']);
+    await stage.ensure([flooding]);
+    expect(await snooping()).toBe('0');
+  });
+
   test('is known again by its MAC when a crash came before its alias', async () => {
     await must('ip', ['link', 'add', BRIDGE, 'address', bridge.mac, 'type', 'bridge']);
     await stage.ensure([bridge]);

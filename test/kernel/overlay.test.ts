@@ -57,8 +57,9 @@ describe.each<Variant>(['iptables-nft', 'nftables'])('an overlay over three host
 
   test('what nobody told of is dropped, not flooded', async () => {
     const sent = async (): Promise<number> => {
-      const text = await members[0].host.must('cat', [`/sys/class/net/eth0/statistics/tx_bytes`]);
-      return Number(text);
+      const text = await members[0].host.must('ip', ['-s', '-j', 'link', 'show', 'eth0']);
+      const [link] = JSON.parse(text) as { readonly stats64: { readonly tx: { readonly bytes: number } } }[];
+      return link?.stats64.tx.bytes ?? Number.NaN;
     };
     await ping(a.ns, '10.77.0.12');
     const before = await sent();

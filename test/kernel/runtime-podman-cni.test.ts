@@ -4,7 +4,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { leftovers, NOTHING, pluginFolder } from '../support/cni-stage.ts';
-import { Lab, must, type Host } from '../support/lab.ts';
+import { Lab, must, until, type Host } from '../support/lab.ts';
 import { missingPrograms } from '../support/runtime-suite.ts';
 
 const missing = missingPrograms(['podman', 'conmon', 'runc', 'busybox']);
@@ -71,6 +71,12 @@ default_network = "shop"
   const start = (name: string, ...options: readonly string[]): Promise<string> =>
     podman('run', '-d', '--name', name, '--stop-timeout', '0', ...options, 'box', '/bin/sleep', '1000');
 
+  /** Podman's process that cleans up behind a container may outlive the command. */
+  const removed = async (...names: readonly string[]): Promise<void> => {
+    await podman('rm', '-f', '-t', '0', ...names);
+    await until(async () => (await host.mustTsnet(['ps', '-q'])) === '', 15_000);
+  };
+
   test('get the address and the ports that they ask for, and leave nothing', async () => {
     await start('web', '-p', '8080:80', '--ip', '10.22.0.9', '--mac-address', '02:00:00:00:00:09');
     expect(await podman('inspect', '-f', '{{(index .NetworkSettings.Networks "shop").IPAddress}}', 'web')).toBe(
@@ -89,7 +95,7 @@ default_network = "shop"
     expect(rules).toHaveLength(new Set(rules).size);
     await podman('restart', '-t', '0', 'web');
     await podman('exec', 'web', '/bin/ping', '-c', '1', '-W', '2', '10.22.0.1');
-    await podman('rm', '-f', '-t', '0', 'web', 'db');
+    await removed('web', 'db');
     expect(await leftovers(host)).toEqual(NOTHING);
   }, 120_000);
 
@@ -97,7 +103,7 @@ default_network = "shop"
     await host.startDaemon();
     await start('web', '-p', '8080:80');
     expect(await host.mustTsnet(['ps', '--format', '{{.Name}} {{.Ports}}'])).toBe('web 0.0.0.0:8080->80/tcp');
-    await podman('rm', '-f', '-t', '0', 'web');
+    await removed('web');
     expect(await leftovers(host)).toEqual(NOTHING);
     await host.stopDaemon();
   }, 60_000);

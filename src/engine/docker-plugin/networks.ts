@@ -37,12 +37,7 @@ export async function createDockerNetwork(
   const name = request.name ?? unnamed(id);
   const there = context.ledger.read((view) => view.network(id));
   if (there?.state === 'active') return [];
-  if (context.drivers.named(driver) === undefined) {
-    throw new TsnetError(
-      'NOT_FOUND',
-      `create network ${name}: tsnet has no driver "${driver}" for Docker; name one with -o driver=, such as bridge, macvlan or ipvlan`,
-    );
-  }
+  refuseDriver(context, driver, `create network ${name}`);
   const ownSubnets = pools.filter(({ isOurs }) => isOurs).map(({ subnet }) => subnet);
   const ranges = context.ledger.read((view) => new Map(view.dockerPools().map(({ subnet, range }) => [subnet, range])));
   const { warnings } = await createNetwork(
@@ -67,6 +62,21 @@ export async function createDockerNetwork(
     { id, ownSubnets },
   );
   return warnings;
+}
+
+function refuseDriver({ drivers }: EngineContext, driver: string, act: string): void {
+  const found = drivers.named(driver);
+  if (found === undefined) {
+    throw new TsnetError(
+      'NOT_FOUND',
+      `${act}: tsnet has no driver "${driver}" for Docker; name one with -o driver=, such as bridge, macvlan or ipvlan`,
+    );
+  }
+  if (found.scope !== 'global') return;
+  throw new TsnetError(
+    'UNSUPPORTED',
+    `${act}: the addresses of ${driver} networks are for all hosts, and Docker's IPAM is one host's; create it with \`tsnet create -d ${driver}\` and connect containers to it as docker:NAME`,
+  );
 }
 
 /** What a network is called until Docker is asked what it calls it. */

@@ -1,21 +1,23 @@
 /**
  * A call carried to a daemon as it is, environment and input, and carried out there: one request, so that this process loads neither
- * the protocol nor the engine. By hand over node:net, since node:http takes as long to load as the daemon to answer.
+ * the protocol nor the engine.
  */
-import { connect } from 'node:net';
+import { existsSync, readFileSync } from 'node:fs';
+import { blockingExchange } from '../../client/blocking-exchange.ts';
 import { TsnetError } from '../../model/error.ts';
-import type { CniCallAnswer, CniCallRequest } from './daemon-call.ts';
-import { CNI_PATH_OF_DAEMON } from './daemon-call.ts';
+import { CNI_PATH_OF_DAEMON, type CniCallAnswer, type CniCallRequest } from './daemon-call.ts';
+import type { Environment } from './invocation.ts';
+
+/** A runtime gives up on a plugin earlier. */
+const PATIENCE_SECONDS = 300;
 
 /** Undefined where nobody listens, or somebody who does not know such calls. @throws TsnetError PERMISSION, RUNTIME */
-export async function askDaemon(socket: string, call: CniCallRequest): Promise<CniCallAnswer | undefined> {
+export function askDaemon(socket: string, call: CniCallRequest): CniCallAnswer | undefined {
   const body = JSON.stringify(call);
-  const text = await exchange(
-    socket,
-    `POST ${CNI_PATH_OF_DAEMON} HTTP/1.1\r\nhost: tsnet\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  const head = `POST ${CNI_PATH_OF_DAEMON} HTTP/1.1\r\nhost: tsnet\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
+  const text = blockingExchange(socket, head + body, PATIENCE_SECONDS);
   if (text === undefined) return undefined;
-  const status = /^HTTP\/1\.1 (\d{3}) /.exec(text)?.[1];
+  const status = text.slice(0, 'HTTP/1.1 200'.length).slice(-3);
   const end = text.indexOf('\r\n\r\n');
   if (status === '404' || status === '413') return undefined;
   if (status === '200' && end !== -1) {
@@ -25,33 +27,27 @@ export async function askDaemon(socket: string, call: CniCallRequest): Promise<C
       // Cut short.
     }
   }
-  throw gone(socket, `it answered ${JSON.stringify(text.slice(0, 100))}`);
+  const told = JSON.stringify(text.slice(0, 100));
+  throw new TsnetError(
+    'RUNTIME',
+    `ask the daemon at ${socket}: it answered ${told}; what it was doing it finishes or undoes`,
+  );
 }
 
-function exchange(socket: string, request: string): Promise<string | undefined> {
-  return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
-    let isOpen = false;
-    const connection = connect(socket, () => {
-      isOpen = true;
-    });
-    connection.on('data', (part) => parts.push(part));
-    connection.on('end', () => {
-      resolve(Buffer.concat(parts).toString('utf8'));
-    });
-    connection.on('error', (error: NodeJS.ErrnoException) => {
-      if (isOpen) reject(gone(socket, error.message));
-      else if (error.code === 'EACCES' || error.code === 'EPERM') reject(denied(socket));
-      else resolve(undefined);
-    });
-    connection.write(request);
-  });
-}
-
-function gone(socket: string, why: string): TsnetError {
-  return new TsnetError('RUNTIME', `ask the daemon at ${socket}: ${why}; what it was doing it finishes or undoes`);
-}
-
-function denied(socket: string): TsnetError {
-  return new TsnetError('PERMISSION', `ask the daemon at ${socket}: permission denied; a CNI plugin runs as root`);
+/**
+ * The sockets at which a daemon may listen, where that can be told without reading the configuration in full: its checks cost as
+ * much as the call. Undefined: daemon.json or the environment says something about it.
+ */
+export function usualSockets(env: Environment): readonly string[] | undefined {
+  if ((env['TSNET_HOST'] ?? '') !== '') return undefined;
+  const file = env['TSNET_CONFIG'] || '/etc/tsnet/daemon.json';
+  let text = '';
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    // There is none.
+  }
+  if (/hosts|exec-root|\\/.test(text)) return undefined;
+  const socket = `${env['TSNET_EXEC_ROOT'] || '/run/tsnet'}/tsnet.sock`;
+  return existsSync(socket) ? [socket] : [];
 }

@@ -1,4 +1,5 @@
 /** What a command of the plugin is handed. */
+import { CniError } from './cni-error.ts';
 import type { Engine } from '../../engine/engine.ts';
 import type { CniCommand } from './invocation.ts';
 import type { Delegate, Delegation } from './delegate.ts';
@@ -33,7 +34,13 @@ export async function delegated(
   command: CniCommand = invocation.command,
 ): Promise<JsonObject | undefined> {
   if (config.delegate === undefined) return undefined;
-  if (host.delegate === undefined) throw new Error('no plugin may be run here');
+  if (host.delegate === undefined) {
+    throw new CniError(
+      7,
+      `IPAM plugin ${config.delegate} is not run here`,
+      'a daemon runs no programs for its callers',
+    );
+  }
   const delegation: Delegation = {
     plugin: config.delegate,
     path: invocation.path,

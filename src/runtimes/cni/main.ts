@@ -3,9 +3,8 @@
  * the plugin with globals.
  */
 import type { Config } from '../../model/config.ts';
-import { errorDocument } from './cni-error.ts';
+import { askDaemon, usualSockets } from './ask-daemon.ts';
 import type { CniCallAnswer } from './daemon-call.ts';
-import { NEWEST } from './spec-version.ts';
 import { readInput, writeAll } from './standard-streams.ts';
 
 /** What is not about containers takes no daemon, and no input that might not come. */
@@ -26,18 +25,17 @@ async function carriedOut(): Promise<CniCallAnswer> {
 /** A daemon runs no programs for its callers: a call that another IPAM plugin has a part in stays here. */
 async function askedOfDaemon(input: string): Promise<CniCallAnswer | undefined> {
   if (/"ipam"/i.test(input) && (await import('./names-delegate.ts')).namesDelegate(input)) return undefined;
-  const { hosts } = await readConfig();
-  for (const host of hosts) {
-    if (!host.startsWith('unix://')) continue;
-    const socket = host.slice('unix://'.length);
-    const { existsSync } = await import('node:fs');
-    if (!existsSync(socket)) continue;
-    const { askDaemon } = await import('./ask-daemon.ts');
+  for (const socket of usualSockets(process.env) ?? (await configuredSockets())) {
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('CNI_')));
-    const answer = await askDaemon(socket, { env, input });
+    const answer = askDaemon(socket, { env, input });
     if (answer !== undefined) return answer;
   }
   return undefined;
+}
+
+async function configuredSockets(): Promise<readonly string[]> {
+  const { hosts } = await readConfig();
+  return hosts.flatMap((host) => (host.startsWith('unix://') ? [host.slice('unix://'.length)] : []));
 }
 
 let config: Promise<Config> | undefined;
@@ -46,8 +44,9 @@ function readConfig(): Promise<Config> {
   return (config ??= import('../../config/load.ts').then(({ loadConfig }) => loadConfig({ env: process.env })));
 }
 
-function failed(error: unknown): CniCallAnswer {
-  return { status: 1, stdout: `${JSON.stringify(errorDocument(error, NEWEST))}\n`, stderr: '' };
+async function failed(error: unknown): Promise<CniCallAnswer> {
+  const { errorDocument } = await import('./cni-error.ts');
+  return { status: 1, stdout: `${JSON.stringify(errorDocument(error, '1.1.0'))}\n`, stderr: '' };
 }
 
 function end({ status, stdout, stderr }: CniCallAnswer): never {
@@ -57,5 +56,5 @@ function end({ status, stdout, stderr }: CniCallAnswer): never {
   process.exit(status);
 }
 
-process.on('uncaughtException', (error) => end(failed(error)));
+process.on('uncaughtException', (error) => void failed(error).then(end));
 void carriedOut().catch(failed).then(end);

@@ -91,6 +91,8 @@ function wordsOf(argv: readonly string[]): Words {
     if (word === '-h' || word === '--help') asks ??= 'help';
     else if (word === '-V' || word === '--version') asks ??= 'version';
     else if (!word.startsWith('-') || word === '-') operands.push(word);
+    // Its options are of no use here.
+    else if (operands[0] === 'dhcp-proxy') break;
     else {
       const [flag, attached] = splitFlag(word);
       const name = Object.hasOwn(VALUED, flag) ? VALUED[flag] : undefined;

@@ -13,7 +13,7 @@ import type { PodmanNetwork, PodmanSubnet } from './network-info.ts';
 
 /** Podman's id of the network: how it is found again. */
 export const ID_LABEL = 'io.podman.network.id';
-export const NAME_LABEL = 'io.podman.network.name';
+const NAME_LABEL = 'io.podman.network.name';
 /** Label or option of a podman network that stands for a network of ours: containers join that, and nothing is made. */
 export const JOINS = 'tsnet.network';
 

@@ -27,6 +27,41 @@ describe('runs', () => {
     ]);
     expect(runsOf([])).toEqual([]);
   });
+
+  test('gather the entries of a device, however they are mixed: ways first, then who is there, then routes', () => {
+    const vxlan: LinkResource = {
+      kind: 'vxlan',
+      name: 'vx0',
+      vni: 1,
+      port: 4789,
+      local: '192.0.2.1',
+      mtu: 1450,
+      mac: '0a:00:00:00:00:01',
+      tag: 'tsnet:1',
+    };
+    const peers = ['02:42:0a:00:00:02', '02:42:0a:00:00:03'].map((mac, index): LinkResource[] => [
+      { kind: 'fdb', link: 'vx0', mac, vtep: '192.0.2.2' },
+      { kind: 'neighbour', place: 'host', link: 'vx0', address: `10.0.0.${index}`, mac },
+      { kind: 'route', place: 'host', family: 4, destination: `10.${index}.0.0/24`, link: 'vx0' },
+    ]);
+    const plan = [vxlan, ...peers.flat()];
+    const shape = (some: readonly LinkResource[]): string[] =>
+      runsOf(some).map(({ kind, resources }) => `${kind} ${resources.length}`);
+    expect(shape(plan)).toEqual(['vxlan 1', 'fdb 2', 'neighbour 2', 'route 2']);
+    expect(shape([...plan].reverse())).toEqual(['route 2', 'neighbour 2', 'fdb 2', 'vxlan 1']);
+    // What is done to the device itself waits for what was done to its entries.
+    const up: LinkResource = { kind: 'link-up', place: 'host', link: 'vx0' };
+    expect(shape([vxlan, ...(peers[0] ?? []), up, ...(peers[1] ?? [])])).toEqual([
+      'vxlan 1',
+      'fdb 1',
+      'neighbour 1',
+      'route 1',
+      'link-up 1',
+      'fdb 1',
+      'neighbour 1',
+      'route 1',
+    ]);
+  });
 });
 
 describe('what goes with its link', () => {

@@ -175,6 +175,18 @@ describe('a plan is refused that has', () => {
       /policy rules/,
     ],
     [
+      'who may speak to a port of the host',
+      ofNetwork,
+      [{ kind: 'vtep', family: 4, port: 4789, address: '192.0.2.2' }],
+      /guardPlan/,
+    ],
+    [
+      'a way into the device of another network',
+      ofNetwork,
+      [{ kind: 'fdb', link: 'tsx-1', mac: '02:42:0a:09:00:05', vtep: '192.0.2.2' }],
+      /tsx-1/,
+    ],
+    [
       'a macvlan on a foreign parent',
       ofEndpoint,
       [{ kind: 'macvlan', place, name: 'eth0', parent: 'eth5', mode: 'bridge', tag: `tsnet:${endpoint.id}` }],

@@ -26,6 +26,36 @@ const cases: [Resource, string][] = [
   ],
   [{ kind: 'vlan', name: 'eth0.50', parent: 'eth0', id: 50, tag: 't' }, 'vlan eth0.50 id 50 on eth0'],
   [{ kind: 'dummy', name: 'dm-1', tag: 't' }, 'dummy dm-1'],
+  [{ kind: 'ifb', name: 'ifb1', tag: 't' }, 'ifb ifb1'],
+  [
+    { kind: 'token-bucket', link: 'veth1', bytesPerSecond: 1000, burstBytes: 1, limitBytes: 1 },
+    'limit of 8000 bit/s on veth1',
+  ],
+  [{ kind: 'redirect', link: 'veth1', to: 'ifb1' }, 'redirect of what arrives on veth1 to ifb1'],
+  [
+    {
+      kind: 'vxlan',
+      name: 'tsx-1',
+      vni: 4097,
+      port: 4789,
+      local: '192.0.2.1',
+      master: 'tsn-1',
+      mtu: 1450,
+      mac: '0a:00:00:00:00:01',
+      tag: 't',
+    },
+    'vxlan tsx-1 id 4097 local 192.0.2.1 dstport 4789 master tsn-1',
+  ],
+  [
+    { kind: 'fdb', link: 'tsx-1', mac: '02:42:0a:00:00:02', vtep: '192.0.2.2' },
+    'fdb 02:42:0a:00:00:02 dst 192.0.2.2 on tsx-1',
+  ],
+  [
+    { kind: 'branch', family: 4, bridge: 'tsn-1', subnet: '10.0.0.0/16', link: 'tsx-1' },
+    'branch tsx-1 of 10.0.0.0/16 on tsn-1',
+  ],
+  [{ kind: 'vtep-guard', family: 6, port: 4789, local: '2001:db8::1' }, 'guard udp [2001:db8::1]:4789 (VXLAN)'],
+  [{ kind: 'vtep', family: 4, port: 4789, address: '192.0.2.2' }, 'vtep 192.0.2.2 may speak to udp port 4789 (VXLAN)'],
   [
     { kind: 'neighbour', place: 'host', link: 'tsm-1', address: '192.168.22.200', mac: '02:42:c0:a8:16:c8' },
     'neighbour 192.168.22.200 at 02:42:c0:a8:16:c8 on tsm-1',

@@ -160,7 +160,8 @@ describe('remove', () => {
   });
 });
 
-describe('what is ensured and removed', () => {
+// A hundred histories each: on a busy machine more than the five seconds that a test has.
+describe('what is ensured and removed', { timeout: 30_000 }, () => {
   const intents = fc.subarray([...new Set(CASES.flatMap((each) => each.intents))]);
 
   it('leaves no rule of a network behind, whatever came and went before', async () => {

@@ -10,7 +10,7 @@ const MAKE = { cniVersion: '1.1.0', name: 'pods', type: 'tsnet' };
 async function attached(request: Partial<CallRequest> = {}): Promise<AttachContainerRequest['attach'][number]> {
   const { engine, printed, status } = await call('ADD', { config: JOIN, ...request });
   expect(status, JSON.stringify(printed)).toBe(0);
-  const [one] = asked<AttachContainerRequest>(engine, 'attachContainer').attach;
+  const [one] = (asked(engine, 'attachContainer') as AttachContainerRequest).attach;
   if (one === undefined) throw new Error('nothing was attached');
   return one;
 }
@@ -18,7 +18,7 @@ async function attached(request: Partial<CallRequest> = {}): Promise<AttachConta
 async function made(config: object): Promise<CreateNetworkRequest> {
   const { engine, printed, status } = await call('ADD', { config: { ...MAKE, ...config } });
   expect(status, JSON.stringify(printed)).toBe(0);
-  return asked<CreateNetworkRequest>(engine, 'createNetwork');
+  return asked(engine, 'createNetwork') as CreateNetworkRequest;
 }
 
 async function refusal(config: object): Promise<unknown> {
@@ -31,7 +31,7 @@ describe('the container', () => {
   test('is known by the id of its runtime, and named after its pod', async () => {
     const env = { CNI_ARGS: 'IgnoreUnknown=1;K8S_POD_NAMESPACE=shop;K8S_POD_NAME=web-0;X=y' };
     const { engine } = await call('ADD', { config: JOIN, env });
-    expect(asked<AttachContainerRequest>(engine, 'attachContainer')).toEqual({
+    expect(asked(engine, 'attachContainer') as AttachContainerRequest).toEqual({
       container: { runtime: 'cni', id: 'c1', netns: '/run/netns/c1', name: 'web-0.shop' },
       attach: [{ network: WEB.id, interfaceName: 'eth0', aliases: ['web-0'] }],
     });
@@ -304,10 +304,10 @@ describe('another IPAM plugin', () => {
       },
     });
     expect(commands).toEqual(['host-local ADD /opt/cni/bin pods']);
-    expect(asked<CreateNetworkRequest>(engine, 'createNetwork').ipam).toEqual([
+    expect((asked(engine, 'createNetwork') as CreateNetworkRequest).ipam).toEqual([
       { subnet: '10.7.0.0/24', gateway: '10.7.0.1' },
     ]);
-    expect(asked<AttachContainerRequest>(engine, 'attachContainer').attach[0]).toMatchObject({ ip: '10.7.0.9' });
+    expect((asked(engine, 'attachContainer') as AttachContainerRequest).attach[0]).toMatchObject({ ip: '10.7.0.9' });
     expect(printed).toMatchObject({ dns: { domain: 'x.test' } });
   });
 
