@@ -34,7 +34,9 @@ export function networkStruct(network: DockerNetwork): GoStruct {
       Containers: containerMap(network),
       Options: stringMap(network.Options),
       Labels: stringMap(network.Labels),
-      Peers: [],
+      Peers: (network.Peers ?? []).map(
+        (peer) => new GoStruct({ typeName: 'network.PeerInfo', fields: { ...peer }, json: peer }),
+      ),
       Services: new GoMap([], null, 'map[string]network.ServiceInfo'),
     },
   });
