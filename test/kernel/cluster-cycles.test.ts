@@ -71,12 +71,19 @@ it(`${String(CYCLES)} random attaches, detaches and kills leave no entry behind`
   );
   for (const [index, host] of stage.hosts.entries()) {
     const others = all.flat().filter(({ on }) => on !== host);
-    await untilEntries(host, others.flatMap(({ address, on }) => entriesFor(address, on.address)), 60_000);
+    await untilEntries(
+      host,
+      others.flatMap(({ address, on }) => entriesFor(address, on.address)),
+      60_000,
+    );
     const peer = others[0];
     const own = all[index]?.[0];
     if (peer !== undefined && own !== undefined) expect(await own.ping(peer.address)).toBe(true);
   }
-  const wanted = all.flat().map(({ address }) => address).sort();
+  const wanted = all
+    .flat()
+    .map(({ address }) => address)
+    .sort();
   await until(async () => {
     const { stdout } = await stage.etcd.ctl('get', '--prefix', '--keys-only', '/tsnet/v1/ep/');
     const there = [...stdout.matchAll(/\/([0-9.]+)$/gm)].map(([, address]) => address).sort();

@@ -84,7 +84,11 @@ describe('a network that is being removed', () => {
     await expect(removeNetwork(store, { network, vnis: [5000], self: 'ha' })).rejects.toThrow(/web on host ha/);
     const { ip } = await claims.claim(request('db'));
     await claims.release(network.id, 'db', [ip ?? '']);
-    await claims.release(network.id, 'web', Object.keys(cluster.contents()).flatMap((key) => /^ep\/\w+\/(.+)$/.exec(key)?.[1] ?? []));
+    await claims.release(
+      network.id,
+      'web',
+      Object.keys(cluster.contents()).flatMap((key) => /^ep\/\w+\/(.+)$/.exec(key)?.[1] ?? []),
+    );
     await removeNetwork(store, { network, vnis: [5000], self: 'ha' });
     expect(Object.keys(cluster.contents())).toEqual([`hostnet/ha/${network.id}`]);
     await expect(claims.claim(request('late'))).rejects.toMatchObject({ code: 'NOT_FOUND' });

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { openHosts, type HostState } from '../../../src/cluster/hosts.ts';
 import { turnedClock } from './turned-clock.ts';
 
-const value = (number: number) => ({ name: `h${number}`, vtep: `192.168.0.${number}`, port: 4789, mtu: 1500, epoch: 'e' });
+const value = (number: number) => ({
+  name: `h${number}`,
+  vtep: `192.168.0.${number}`,
+  port: 4789,
+  mtu: 1500,
+  epoch: 'e',
+});
 
 function scene(count: number) {
   const clock = turnedClock();

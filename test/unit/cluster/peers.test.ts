@@ -23,7 +23,9 @@ function scene() {
     ],
   });
   const words = (plan: readonly Resource[]) =>
-    plan.map((one) => (one.kind === 'fdb' ? `${one.mac} ${one.vtep}` : one.kind === 'neighbour' ? one.address : one.kind));
+    plan.map((one) =>
+      one.kind === 'fdb' ? `${one.mac} ${one.vtep}` : one.kind === 'neighbour' ? one.address : one.kind,
+    );
   const take = () => {
     const { remove, add } = table.take();
     return { remove: words(remove), add: words(add) };
