@@ -83,6 +83,12 @@ bench: packages node_modules/.installed ## Measures, side by side with what is i
 	@node build.js --bench
 	@node dist/bench.js $(if $(ONLY),--only $(ONLY)) $(if $(JSON),--json $(JSON))
 
+.PHONY: sim
+sim: packages node_modules/.installed ## Simulates a cluster of hosts on one etcd (ARGS="--hosts 500 --endpoints 100000")
+	$(call install,etcd-server)
+	@node build.js --bench
+	@$(ISOLATED) node dist/sim.js $(ARGS)
+
 .PHONY: bench-deps
 bench-deps: packages ## Installs what the benchmark compares tsnet with
 	$(call install,$(BENCH_PACKAGES))

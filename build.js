@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { makeCodeCaches, starter } from './build/code-cache.js';
-import { BENCH, ENTRIES } from './build/entries.js';
+import { BENCH, ENTRIES, SIM } from './build/entries.js';
 import { lateBuiltins } from './build/late-builtins.js';
 import { lmdb } from './build/lmdb.js';
 import { nativeModules } from './build/native-modules.js';
@@ -27,7 +27,7 @@ import { compiledSchema } from './src/config/compile-schema.js';
 const root = import.meta.dirname;
 const version = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8')).version;
 
-const entries = process.argv.includes('--bench') ? [...ENTRIES, BENCH] : ENTRIES;
+const entries = process.argv.includes('--bench') ? [...ENTRIES, BENCH, SIM] : ENTRIES;
 
 const output = {
   // A name in a stack trace is a name in the source.

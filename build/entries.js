@@ -103,3 +103,5 @@ export const ENTRIES = [
 
 /** Measures; built with `--bench` only. */
 export const BENCH = { name: 'bench', file: 'bench.js', source: 'bench/main.ts', first: [] };
+
+export const SIM = { name: 'sim', file: 'sim.js', source: 'bench/cluster/main.ts', first: [] };
