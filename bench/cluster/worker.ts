@@ -33,6 +33,7 @@ const tally: Tally = { events: 0, convergences: [], claims: [], failures: 0 };
 const agents: { readonly host: number; readonly agent: Agent }[] = [];
 
 export function work(): void {
+  process.on('disconnect', () => process.exit());
   process.on('message', (order: Order) => {
     const before = process.cpuUsage();
     Object.assign(tally, { events: 0, convergences: [], claims: [], failures: 0 });

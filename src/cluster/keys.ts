@@ -1,5 +1,5 @@
 /**
- * Where everything is in the store of a cluster. Depth and values are such that etcd, ZooKeeper and Consul can all keep them.
+ * Where everything is in the store of a cluster. Depth and values are such that etcd and ZooKeeper can both keep them.
  *
  * ```
  * host/HOST              who is alive: goes with the host's session, 15 s after its last sign of life

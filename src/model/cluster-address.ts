@@ -2,7 +2,7 @@
 import { canonicalAddress, isAddress } from './address.ts';
 import { TsnetError } from './error.ts';
 
-export type ClusterStoreKind = 'etcd' | 'zookeeper' | 'consul';
+export type ClusterStoreKind = 'etcd' | 'zookeeper';
 
 export interface StoreEndpoint {
   /** Name or address, IPv6 without brackets. */
@@ -35,7 +35,6 @@ export type ClusterAdvertise =
 const SCHEMES: Readonly<Record<string, { readonly kind: ClusterStoreKind; readonly port: number }>> = {
   etcd: { kind: 'etcd', port: 2379 },
   zk: { kind: 'zookeeper', port: 2181 },
-  consul: { kind: 'consul', port: 8500 },
 };
 
 /**
@@ -46,7 +45,7 @@ export function parseClusterStore(text: string): ClusterStoreAddress {
     new TsnetError('INVALID', `cluster store "${text}": ${why}; expected such as etcd://10.0.0.5:2379,10.0.0.6:2379`);
   const [, schemeName = '', authority = '', path = ''] = /^([a-z]+):\/\/([^/]+)(?:\/(.*))?$/.exec(text) ?? [];
   const scheme = SCHEMES[schemeName];
-  if (scheme === undefined) throw refuse('begins with none of etcd://, zk:// and consul://, or names no host');
+  if (scheme === undefined) throw refuse('begins with neither etcd:// nor zk://, or names no host');
   const endpoints = authority.split(',').map((one) => {
     const { host, port } = splitPort(one) ?? {};
     if (host === undefined || !/^[\w.:-]+$/.test(host)) throw refuse(`"${one}" is no host and port`);

@@ -1,6 +1,6 @@
 /**
  * What tsnet asks of the store that the hosts of a cluster share (implemented in `src/store/cluster/`): a small key-value interface
- * that etcd, ZooKeeper and Consul can all keep.
+ * that etcd and ZooKeeper can both keep.
  *
  * Keys are "/"-separated paths of names without a leading "/", values are JSON text of at most 64 kB. A prefix is one directory,
  * "ep/NETWORK/": its keys are the ones directly in it. There is no key with a life of its own, no history and no comparing of ranges.
@@ -80,7 +80,7 @@ export interface StoreSession {
 }
 
 export interface StoreStatus {
-  readonly kind: 'etcd' | 'zookeeper' | 'consul' | 'memory';
+  readonly kind: 'etcd' | 'zookeeper' | 'memory';
   /** The server that answered last. */
   readonly endpoint?: string;
   readonly reachable: boolean;

@@ -40,7 +40,5 @@ export async function openClusterStore({
       const { openZookeeper } = await import('./zookeeper/open-zookeeper.ts');
       return openZookeeper({ endpoints, options, root, timeoutMs });
     }
-    case 'consul':
-      throw new TsnetError('UNSUPPORTED', 'cluster store consul://: not in this version; take etcd:// or zk://');
   }
 }

@@ -42,7 +42,7 @@ describe('the store of a cluster in daemon.json', () => {
 
   test("may use Docker's names", () => {
     const { config } = examine({
-      'cluster-store': 'consul://10.0.0.5',
+      'cluster-store': 'zk://10.0.0.5',
       'cluster-store-opts': {
         'kv.cacertfile': '/a',
         'kv.certfile': '/b',
@@ -52,7 +52,7 @@ describe('the store of a cluster in daemon.json', () => {
       },
     });
     expect(config?.cluster).toMatchObject({
-      store: { path: 'docker/x', endpoints: [{ port: 8500 }] },
+      store: { path: 'docker/x', endpoints: [{ port: 2181 }] },
       storeOptions: { ca: '/a', cert: '/b', key: '/c' },
       ttlSeconds: 30,
     });
@@ -75,6 +75,7 @@ describe('the store of a cluster in daemon.json', () => {
   });
 
   test.each([
+    [{ 'cluster-store': 'consul://a' }, 'expected an address such as etcd://10.0.0.5:2379'],
     [{ 'cluster-store': 'redis://a' }, 'expected an address such as etcd://10.0.0.5:2379'],
     [{ 'cluster-store': 'etcd://a:99999' }, '"a:99999" is no host and port'],
     [{ 'cluster-store': 'etcd://a,,b' }, '"" is no host and port'],
@@ -108,6 +109,6 @@ test.each(['', 'eth0:0', 'eth0:70000', '10.0.0.1:x', 'a-name-of-twenty-letters']
 });
 
 test('a port that is not told is the usual one of the store', () => {
-  const ports = ['etcd://a', 'zk://a', 'consul://a'].map((text) => parseClusterStore(text).endpoints[0]?.port);
-  expect(ports).toEqual([2379, 2181, 8500]);
+  const ports = ['etcd://a', 'zk://a'].map((text) => parseClusterStore(text).endpoints[0]?.port);
+  expect(ports).toEqual([2379, 2181]);
 });
