@@ -41,6 +41,8 @@ export interface PeerTable {
   take(): PeerChange;
   /** The kernel refused: all is to be made true again. */
   failed(): void;
+  /** Addresses of those that answer to a name, in lower case. */
+  named(name: string): readonly string[];
   /** Who should be in the kernel. */
   peers(): Peer[];
   /** All that the kernel should have. */
@@ -62,6 +64,8 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
   /** How many endpoints need a resource that the kernel has: what two share goes with the second. */
   const uses = new Map<string, number>();
   const dirty = new Set<string>();
+  /** Made when somebody asks, of what is known then. */
+  let byName: Map<string, string[]> | undefined;
   const nameOf = ({ host, id }: EndpointValue): string => `${host}/${id}`;
 
   const drop = ({ key, value }: StoredItem): void => {
@@ -95,15 +99,26 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
     return now;
   };
 
+  const indexNames = (): Map<string, string[]> => {
+    const index = new Map<string, string[]>();
+    for (const group of groups.values()) {
+      const addresses = peerOf(group).flatMap((peer) => peer.addresses);
+      for (const name of group.value.names) index.set(name, [...(index.get(name) ?? []), ...addresses]);
+    }
+    return index;
+  };
+
   for (const item of known) put(item);
   return {
     apply: (changes) => {
+      byName = undefined;
       for (const { before, after } of changes) {
         if (before !== undefined) drop(before);
         if (after !== undefined) put(after);
       }
     },
     hostsChanged: (hostIds) => {
+      byName = undefined;
       const changed = new Set(hostIds);
       for (const [name, { value }] of groups) if (changed.has(value.host)) dirty.add(name);
     },
@@ -129,6 +144,7 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
         dirty.add(name);
       }
     },
+    named: (name) => (byName ??= indexNames()).get(name) ?? [],
     peers: () => [...groups.values()].flatMap(peerOf),
     wanted: () => [...groups.values()].flatMap(planFor),
     programmed: () => [...groups.values()].flatMap(({ plan }) => plan),

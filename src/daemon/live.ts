@@ -89,7 +89,13 @@ export async function openLive({ config: first, readConfig, log, env }: LiveRequ
     const { joinCluster } = await import('./cluster/join-cluster.ts');
     cluster = await joinCluster({ config: first.cluster, execRoot: first.execRoot, context, log });
   }
-  const parts = await openFollowers({ context, log, metrics, onForeignChange: followSoon });
+  const parts = await openFollowers({
+    context,
+    log,
+    metrics,
+    onForeignChange: followSoon,
+    remoteNames: (networkId, name) => cluster?.named(networkId, name) ?? [],
+  });
   // Makes bridge, host and none where they are not on record: nothing that a client did.
   await current.engine.listNetworks();
   await follow();

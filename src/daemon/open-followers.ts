@@ -34,12 +34,14 @@ export interface FollowersRequest {
   readonly metrics: Metrics;
   /** Called when the kernel says that something of ours changed, which another process may have done. */
   readonly onForeignChange: () => void;
+  /** Who has a name on other hosts. */
+  readonly remoteNames: (networkId: string, name: string) => readonly string[];
 }
 
 const HOST_RESOLV_CONF = '/etc/resolv.conf';
 
 export async function openFollowers(request: FollowersRequest): Promise<Followers> {
-  const { context, log, metrics, onForeignChange } = request;
+  const { context, log, metrics, onForeignChange, remoteNames } = request;
   const sockets = hostSockets();
   const changes = await openKernelChanges(watchChanges);
   changes.subscribe({
@@ -61,6 +63,7 @@ export async function openFollowers(request: FollowersRequest): Promise<Follower
     resolverDefaults: () => context.config,
     log,
     now: context.now,
+    remoteNames,
     onQuery: (result) => {
       metrics.onQuery(result);
       if (result === 'cached') metrics.onCacheHit();

@@ -16,7 +16,7 @@ let a: ClusterHost;
 let b: ClusterHost;
 
 beforeAll(async () => {
-  stage = await openClusterStage(lab, { hosts: 3, ttl: 3 });
+  stage = await openClusterStage(lab, { hosts: 3 });
   [a, b] = stage.hosts as [ClusterHost, ClusterHost];
 });
 
@@ -43,5 +43,37 @@ describe('an overlay network', () => {
     await two.leave();
     await untilEntries(a, []);
     await one.leave();
+  });
+
+  it('shows the containers of all hosts, and resolves their names', async () => {
+    await a.tsnet('run', '-d', '--name', 'web', '--network', 'ov', '--', 'sleep', '60');
+    await b.tsnet('run', '-d', '--name', 'db', '--network', 'ov', '--', 'sleep', '60');
+    await until(async () => (await b.entries()).length === 2);
+    const [network] = JSON.parse(await b.tsnet('inspect', 'ov')) as readonly {
+      readonly Peers: readonly { readonly IP: string }[];
+      readonly Containers: Readonly<Record<string, { readonly Name: string; readonly IPv4Address: string }>>;
+    }[];
+    expect(network?.Peers.map(({ IP }) => IP).sort()).toEqual([a.address, b.address]);
+    const containers = Object.values(network?.Containers ?? {});
+    expect(containers.map(({ Name }) => Name).sort()).toEqual(['db', 'web']);
+    expect(containers.every(({ IPv4Address }) => IPv4Address.endsWith('/16'))).toBe(true);
+    const address = containers.find(({ Name }) => Name === 'web')?.IPv4Address.split('/')[0] ?? '';
+    expect(await b.tsnet('exec', 'db', 'getent', 'hosts', 'web')).toContain(address);
+    expect(await b.tsnet('exec', 'db', 'ping', '-c', '1', '-W', '2', 'web')).toContain('1 received');
+    expect(await b.tsnet('info')).toMatch(/ov: 2 addresses, 2 entries for other hosts/);
+    expect((await b.host.tsnet(['rm', 'ov'])).stderr).toMatch(/active endpoints/);
+    await b.tsnet('stop', 'db');
+    expect((await b.host.tsnet(['rm', 'ov'])).stderr).toMatch(/web on host/);
+    await a.tsnet('stop', 'web');
+    await b.tsnet('rm', 'ov');
+    await until(async () => !(await a.tsnet('ls', '--format', '{{.Name}}')).split('\n').includes('ov'));
+  });
+
+  it('needs the daemon, and says so', async () => {
+    await b.killDaemon('SIGTERM');
+    const outcome = await b.host.tsnet(['create', '-d', 'overlay', '--subnet', '10.78.0.0/16', 'alone']);
+    expect(outcome.status).not.toBe(0);
+    expect(outcome.stderr).toMatch(/overlay networks need the daemon/);
+    await b.startDaemon();
   });
 });

@@ -86,6 +86,8 @@ export async function openClusterStage(lab: Lab, options: ClusterStageOptions): 
     hosts.push(clusterHost(host, address, plug(`h${String(number)}`)));
   }
   await Promise.all(hosts.map((one) => one.startDaemon()));
+  // With so short a life a session may be over before a daemon that starts has come to itself.
+  for (const one of hosts) await until(async () => (await one.info()).session === 'held', 20_000);
   return {
     etcd,
     store,

@@ -21,6 +21,8 @@ export interface JoinedNetwork {
   readonly network: Network;
   readonly mirror: Mirror;
   readonly claims: Claims;
+  /** Addresses of the containers on other hosts that answer to a name, in lower case. */
+  named(name: string): readonly string[];
   hostsChanged(hostIds: readonly string[]): void;
   /** An address is this host's from now on, before the store tells. */
   took(address: string, value: string): void;
@@ -98,6 +100,7 @@ export function joinNetwork(options: JoinOptions): JoinedNetwork {
     network,
     mirror,
     claims: openClaims({ store, self, mirror, clock, random: Math.random, quarantineMs }),
+    named: (one) => table.named(one),
     hostsChanged: (hostIds) => {
       table.hostsChanged(hostIds);
       void programmer.flush();

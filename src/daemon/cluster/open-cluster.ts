@@ -19,6 +19,7 @@ import type { ClusterInfo } from '../../engine/engine.ts';
 import type { ClusterStore } from '../../model/cluster-store.ts';
 import type { ClusterConfig } from '../../model/config.ts';
 import { TsnetError } from '../../model/error.ts';
+import type { Network } from '../../model/records.ts';
 import { familyOf } from '../../model/address.ts';
 import { macFromAddress } from '../../model/mac.ts';
 import type { ClusterDraft, Underlay } from '../../plan/driver.ts';
@@ -45,6 +46,8 @@ export interface ClusterOptions {
 export interface ClusterPart extends Follower, Cluster {
   readonly remotePeers: NonNullable<EngineContext['remotePeers']>;
   readonly vteps: NonNullable<EngineContext['clusterVteps']>;
+  /** Addresses of the containers on other hosts that answer to a name, in lower case, on a network. */
+  readonly named: (networkId: string, name: string) => readonly string[];
   state(): ClusterInfo;
 }
 
@@ -192,6 +195,7 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     },
     underlay: () => underlay,
     withNetwork: (network, vnis, work) => {
+      refuseBlocks(network);
       beInTouch();
       return networks.making(network, async () => {
         if ((await createNetwork(store, network, vnis)) === 'vni-taken') return 'vni-taken';
@@ -261,6 +265,7 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
       return one.peers().map((peer) => ({ kind: 'endpoint', ...peer }));
     },
     vteps,
+    named: (networkId, name) => joined.find(networkId)?.named(name) ?? [],
     peers: (networkId) =>
       peersOf({ store, networkId, self, hosts: hostList.hosts.all(), mirror: joined.find(networkId)?.mirror }),
     sync: async () => {
@@ -309,6 +314,15 @@ function draftFrom({ mtu, family, port }: Place, hosts: readonly HostValue[]): C
     outerFamily: family,
     port,
   };
+}
+
+/** @throws TsnetError UNSUPPORTED */
+function refuseBlocks({ name, settings }: Network): void {
+  if (settings['mode'] !== 'block') return;
+  throw new TsnetError(
+    'UNSUPPORTED',
+    `create network ${name}: mode=block: this version hands no blocks of addresses to hosts; leave the mode out`,
+  );
 }
 
 function outOfTouch(store: ClusterStore, why: string | undefined): TsnetError {

@@ -20,7 +20,7 @@ import {
   TYPE,
   type Query,
 } from './message.ts';
-import { askerOf, lookUpAddress, lookUpName, type Asker, type NetworkIndex, type OwnName } from './own-names.ts';
+import { askerOf, candidates, lookUpAddress, lookUpName, type Asker, type NetworkIndex, type OwnName } from './own-names.ts';
 import type { Rotate } from './rotation.ts';
 
 /** How a question was answered, for the metrics. */
@@ -51,6 +51,8 @@ export interface AnswererOptions {
   /** Whom to ask for a sandbox; undefined: nobody. */
   readonly upstreamsOf: (sandbox: Sandbox, asker: Asker) => Upstreams | undefined;
   readonly onQuery: (result: QueryResult) => void;
+  /** Addresses of the containers on other hosts that answer to a name, in lower case, on a network. */
+  readonly remoteNames: (networkId: string, name: string) => readonly string[];
 }
 
 /** What the ledger says about a question. */
@@ -67,7 +69,7 @@ const MOST_WAITING = 2048;
 export type Answer = (asked: Asked) => Promise<Buffer | undefined>;
 
 export function openAnswerer(options: AnswererOptions): Answer {
-  const { ledger, networkIndex, rotate, forwarder, upstreamsOf, onQuery } = options;
+  const { ledger, networkIndex, rotate, forwarder, upstreamsOf, onQuery, remoteNames } = options;
 
   let waiting = 0;
   const memo = openLedgerMemo<Found | undefined>();
@@ -119,7 +121,8 @@ export function openAnswerer(options: AnswererOptions): Answer {
         }),
       );
       if (found === undefined) return refuse(bareAnswer(query, RCODE.SERVFAIL));
-      const { sandbox, asker, own } = found;
+      const { sandbox, asker } = found;
+      const own = withRemote(found, query, remoteNames);
       if (own.kind === 'foreign') return await forward(query, upstreamsOf(sandbox, asker), asked);
       onQuery(own.kind === 'unknown' ? 'local-nxdomain' : 'local');
       return localAnswer({ query, own, transport: asked.transport, rotate });
@@ -145,4 +148,23 @@ function ownNameOf(view: LedgerView, index: NetworkIndex, asker: Asker, query: Q
     lookUpAddress(view, index, asker, name) ??
     lookUpName(view, index, asker, { name, families: FAMILIES[query.type] ?? [] })
   );
+}
+
+/** The same with those on other hosts that have the name: they come and go without a change of the ledger. */
+function withRemote(
+  { asker, own }: Found,
+  { name = '', type, class: queryClass }: Query,
+  remoteNames: AnswererOptions['remoteNames'],
+): OwnName {
+  const families = FAMILIES[type];
+  if (own.kind === 'pointer' || queryClass !== CLASS_IN || !asker.networks.some(({ scope }) => scope === 'global')) {
+    return own;
+  }
+  for (const candidate of candidates(asker, name.toLowerCase())) {
+    const all = candidate.network.scope === 'global' ? remoteNames(candidate.network.id, candidate.name) : [];
+    if (all.length === 0) continue;
+    const remote = all.filter((address) => families?.includes(address.includes(':') ? 6 : 4) === true);
+    return { kind: 'addresses', addresses: [...(own.kind === 'addresses' ? own.addresses : []), ...remote] };
+  }
+  return own;
 }

@@ -35,6 +35,8 @@ export interface NameServiceOptions {
   /** Unix time in milliseconds. */
   readonly now: () => number;
   readonly onQuery?: (result: QueryResult) => void;
+  /** Absent: this host is in no cluster. */
+  readonly remoteNames?: (networkId: string, name: string) => readonly string[];
 }
 
 export interface NameService extends Follower {
@@ -55,7 +57,7 @@ interface Wanted {
 
 export function openNameService(options: NameServiceOptions): NameService {
   const { ledger, kernel, sockets = nameSocketKernel(), execRoot, hostResolvConf, log, now } = options;
-  const { resolverDefaults, onQuery = () => undefined } = options;
+  const { resolverDefaults, onQuery = () => undefined, remoteNames = () => [] } = options;
   const sites = new Map<string, Site>();
   /** Sandboxes that cannot be served, and why: said once. */
   const complaints = new Map<string, string>();
@@ -75,6 +77,7 @@ export function openNameService(options: NameServiceOptions): NameService {
       defaults: resolverDefaults,
     }),
     onQuery,
+    remoteNames,
   });
 
   const complain = (sandbox: Sandbox, error: unknown): void => {

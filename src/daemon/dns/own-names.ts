@@ -50,7 +50,7 @@ interface Candidate {
 }
 
 /** On each network the name itself, and what is before its ".network". */
-function candidates(asker: Asker, name: string): Candidate[] {
+export function candidates(asker: Asker, name: string): Candidate[] {
   return asker.networks.flatMap((network) => {
     const suffix = `.${network.name.toLowerCase()}`;
     const bare = name.endsWith(suffix) ? name.slice(0, -suffix.length) : '';

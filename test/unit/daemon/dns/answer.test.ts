@@ -44,6 +44,7 @@ function stage(
         return forward(query);
       },
     },
+    remoteNames: () => [],
     upstreamsOf: () => ({ place, servers: [{ address: '192.0.2.1', port: 53 }] }),
     onQuery: (result) => results.push(result),
   });
