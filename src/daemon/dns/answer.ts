@@ -20,7 +20,15 @@ import {
   TYPE,
   type Query,
 } from './message.ts';
-import { askerOf, candidates, lookUpAddress, lookUpName, type Asker, type NetworkIndex, type OwnName } from './own-names.ts';
+import {
+  askerOf,
+  candidates,
+  lookUpAddress,
+  lookUpName,
+  type Asker,
+  type NetworkIndex,
+  type OwnName,
+} from './own-names.ts';
 import type { Rotate } from './rotation.ts';
 
 /** How a question was answered, for the metrics. */

@@ -51,8 +51,11 @@ describe('addresses that hosts claim at the same time', () => {
     await createNetwork(cluster.host(), network, [5000]);
     await Promise.all(hosts.map(({ mirror }) => mirror.listed));
     // 14 hosts' addresses less the gateway.
-    const wanted = Array.from({ length: 13 }, (_, index) => hosts[index % 4]?.claims.claim(request(`c${index}`)));
-    const given = (await Promise.all(wanted)).map((claim) => claim?.ip);
+    const given: (string | undefined)[] = [];
+    const take = async (index: number): Promise<void> => {
+      given.push((await hosts[index % 4]?.claims.claim(request(`c${index}`)))?.ip);
+    };
+    await Promise.all(Array.from({ length: 13 }, (_, index) => take(index)));
     expect(new Set(given).size).toBe(13);
     expect(given).not.toContain('10.77.0.1');
     await expect(hosts[0]?.claims.claim(request('late'))).rejects.toMatchObject({ code: 'EXHAUSTED' });
