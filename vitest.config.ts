@@ -25,6 +25,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
+          // Properties are tried a hundred times and more; a busy machine may take its time.
+          testTimeout: 30_000,
         },
       },
       {

@@ -134,6 +134,8 @@ describe.skipIf(missing.length > 0).each(['embedded', 'daemon'] as const)(`podma
     expect(await host.must('ip', ['-o', 'link'])).not.toMatch(/podman|veth/);
     expect((await host.tsnet(['diff'])).stdout).toBe('');
     await until(() => namesPid() === undefined);
+    // It has lived through all of this.
+    if (mode === 'daemon') expect(await host.stopDaemon()).toBe(0);
   });
 
   alone('says why in podman’s words, and leaves nothing', async () => {

@@ -72,8 +72,13 @@ function overUdp(place: UpstreamPlace, server: Server, asked: Question): Promise
       });
     });
     // Connected: the kernel lets nobody else's datagrams in, and tells when nobody listens there.
-    socket.connect(server.port, server.address, () => {
-      socket.send(question.bytes);
+    // Without a route to it, the host being offline, it is this callback that is told, not the socket's listeners.
+    socket.connect(server.port, server.address, (error?: Error) => {
+      if (error === undefined) socket.send(question.bytes);
+      else
+        end(() => {
+          reject(error);
+        });
     });
   });
 }

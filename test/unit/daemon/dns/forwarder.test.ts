@@ -57,6 +57,17 @@ describe('the first good answer wins', () => {
     expect(servers.map(({ asked }) => asked.length)).toEqual(counts);
   });
 
+  it('though there is no way to the first', async () => {
+    const [second] = await nameservers(knows('192.0.2.2'));
+    // The kernel lets nobody connect to it who has not asked for broadcasts.
+    const servers = [
+      { address: '255.255.255.255', port: 53 },
+      { address: '127.0.0.1', port: second?.port ?? 0 },
+    ];
+    const { answer } = await open().forward(query('www.test'), { place, servers });
+    expect(answer === undefined ? undefined : decode(answer).answers?.[0]).toMatchObject({ data: '192.0.2.2' });
+  });
+
   it('and nobody waits again for one that was silent', async () => {
     const servers = await nameservers(silent, knows('192.0.2.2'));
     const forwarder = open();

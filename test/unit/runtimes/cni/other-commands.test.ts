@@ -1,6 +1,7 @@
 /** DEL, CHECK, GC and STATUS: what they ask of the engine, and what they make of its answers. */
 import { describe, expect, test } from 'vitest';
 import type { SandboxView } from '../../../../src/engine/engine.ts';
+import type { FakeEngine } from '../../cli/fake-engine.ts';
 import { TsnetError } from '../../../../src/model/error.ts';
 import { call, engineWith, WEB } from './plugin-stage.ts';
 
@@ -26,6 +27,20 @@ describe('DEL', () => {
   test('is of the interface that the configuration names', async () => {
     const { engine } = await call('DEL', { config: { ...CONFIG, interface: 'net1' } });
     expect(engine.calls).toEqual([['detachContainer', { ...leaves, interfaceName: 'net1' }]]);
+  });
+
+  test('waits for somebody else who is letting go of it, and passes on what is in the way', async () => {
+    const codes: ('CONFLICT' | 'KERNEL')[] = ['CONFLICT', 'CONFLICT'];
+    const engine: FakeEngine = {
+      ...engineWith([WEB]),
+      detachContainer: () => {
+        const code = codes.shift();
+        return code === undefined ? Promise.resolve({ detached: [] }) : Promise.reject(new TsnetError(code, 'no'));
+      },
+    };
+    expect(await call('DEL', { config: CONFIG, engine })).toMatchObject({ status: 0 });
+    codes.push('KERNEL');
+    expect((await call('DEL', { config: CONFIG, engine })).printed).toMatchObject({ code: 105 });
   });
 
   test('is passed on to another IPAM plugin when the container is off', async () => {
