@@ -147,7 +147,7 @@ describe.for(CLIS.filter(({ file }) => existsSync(file)))('$name', ({ file }) =>
   it('asks what it talks to', async () => {
     expect(await must('version', '--format', '{{.Server.APIVersion}} {{.Server.MinAPIVersion}}')).toBe('1.55 1.40');
     expect(await must('info', '--format', '{{json .Plugins.Network}}')).toBe(
-      '["bridge","host","ipvlan","macvlan","null"]',
+      '["bridge","host","ipvlan","macvlan","null","overlay"]',
     );
   });
 
