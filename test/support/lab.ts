@@ -54,10 +54,10 @@ export async function must(file: string, args: readonly string[], options: RunOp
   return outcome.stdout.trim();
 }
 
-/** Polls until `look` answers something other than undefined or false. */
+/** Polls until `look` answers something other than undefined or false. The time is generous: the machine may be busy with other things. */
 export async function until<T>(
   look: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 5_000,
+  timeoutMs = 15_000,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   for (;;) {
