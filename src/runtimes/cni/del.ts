@@ -3,7 +3,7 @@
  * the third one: all of that is success.
  */
 import { delegated, type CniCall } from './call.ts';
-import { letGo } from './let-go.ts';
+import { letGo } from '../let-go.ts';
 
 export async function del(call: CniCall): Promise<undefined> {
   const { engine, config, invocation } = call;

@@ -6,7 +6,7 @@
  */
 import { validAttachments } from './attachment-request.ts';
 import { delegated, type CniCall } from './call.ts';
-import { letGo } from './let-go.ts';
+import { letGo } from '../let-go.ts';
 
 export async function gc(call: CniCall): Promise<undefined> {
   const { engine, config, host } = call;
