@@ -129,8 +129,9 @@ describe.skipIf(missing.length > 0).each(['embedded', 'daemon'] as const)(`podma
     await podman.must('stop', 'web2');
     await podman.must('start', 'web2');
     await podman.must('rm', '-f', '-t', '0', 'web1', 'web2', 'db1', 'alone');
-    expect(await host.mustTsnet(['ps', '-q'])).toBe('');
-    expect(await host.mustTsnet(['ls', '--format', '{{.Name}}'])).toBe('bridge\nhost\nnone');
+    // `rm` does not wait for the clean-up that podman does when it sees a container end.
+    await until(async () => (await host.mustTsnet(['ps', '-q'])) === '');
+    await until(async () => (await host.mustTsnet(['ls', '--format', '{{.Name}}'])) === 'bridge\nhost\nnone');
     expect(await host.must('ip', ['-o', 'link'])).not.toMatch(/podman|veth/);
     expect((await host.tsnet(['diff'])).stdout).toBe('');
     await until(() => namesPid() === undefined);
