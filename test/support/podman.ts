@@ -49,13 +49,24 @@ export async function openPodman(host: Host): Promise<Podman> {
   const dir = path.join(host.dir, 'podman');
   mkdirSync(dir);
   const [storage, containers] = [path.join(dir, 'storage.conf'), path.join(dir, 'containers.conf')];
+  const helpers = path.join(dir, 'helpers');
+  mkdirSync(helpers);
+  // Podman cleans up after a container in a process of its own, which has nothing of our environment.
+  const roots = Object.entries(host.env).flatMap(([name, value]) =>
+    name.startsWith('TSNET_') ? [`${name}='${value}'`] : [],
+  );
+  writeFileSync(
+    path.join(helpers, 'netavark'),
+    `#!/bin/sh\nexport ${roots.join(' ')}\nexec '${path.join(DIST, 'netavark')}' "$@"\n`,
+    { mode: 0o755 },
+  );
   writeFileSync(storage, `[storage]\ndriver = "vfs"\ngraphroot = "${dir}/lib"\nrunroot = "${dir}/run"\n`);
   writeFileSync(
     containers,
     // Podman asks for the highest limits there are, which a host without CAP_SYS_RESOURCE refuses.
     `[containers]\ndefault_ulimits = ["nofile=256:256", "nproc=4096:4096"]\n` +
       `[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\ntmp_dir = "${dir}/tmp"\n` +
-      `helper_binaries_dir = ["${DIST}", "${DEBIAN_HELPERS}"]\n` +
+      `helper_binaries_dir = ["${helpers}", "${DEBIAN_HELPERS}"]\n` +
       `[network]\nnetwork_backend = "netavark"\nnetwork_config_dir = "${dir}/networks"\n`,
   );
   const env = { ...host.env, CONTAINERS_STORAGE_CONF: storage, CONTAINERS_CONF: containers };
