@@ -16,6 +16,7 @@ const OUTPUT_FLAGS: Readonly<Record<NftDetail, number>> = {
   all: (1 << 4) | (1 << 7), // JSON, NUMERIC_PROTO
   terse: (1 << 4) | (1 << 7) | (1 << 11), // and TERSE
 };
+const LISTING_ATTEMPTS = 5;
 /** A text of this size takes some milliseconds. */
 const LONG_TEXT_BYTES = 16 * 1024;
 
@@ -84,11 +85,18 @@ export function openNftLibrary({ within = (act) => act() }: NftOptions = {}): Nf
     list: (command, detail = 'all') =>
       inTurn(async () => {
         library.setOutputFlags(context, OUTPUT_FLAGS[detail]);
-        const status =
-          detail === 'terse' ? library.run(context, command) : await library.runElsewhere(context, command);
-        const [output, errors] = [library.output(context), library.errors(context)];
-        if (status !== 0) throw new Error(complaintOf(errors));
-        return parseListing(output);
+        for (let attempt = 1; ; attempt += 1) {
+          const status =
+            detail === 'terse' ? library.run(context, command) : await library.runElsewhere(context, command);
+          const [output, errors] = [library.output(context), library.errors(context)];
+          if (status !== 0) throw new Error(complaintOf(errors));
+          try {
+            return parseListing(output);
+          } catch (error) {
+            // libnftables 1.0.6 now and then breaks a listing off while tables come and go; the next is whole.
+            if (attempt >= LISTING_ATTEMPTS) throw error;
+          }
+        }
       }),
   };
 }
