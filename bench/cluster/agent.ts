@@ -122,7 +122,7 @@ export class Agent {
         const known = this.#hosts.find(host);
         return known === undefined ? undefined : { vtep: known.value.vtep, state: known.state };
       },
-      planOf: (peer) => overlayPeerPlan(network, settings, { kind: 'endpoint', ...peer }),
+      planOf: (peer) => overlayPeerPlan(network, settings, peer),
     });
     const store = hearing === 'hears' ? this.#store : { ...this.#store, watch: () => ({ close: () => undefined }) };
     const mirror = openMirror({

@@ -4,6 +4,7 @@
  * Endpoints of hosts that are dead, or that nobody has seen yet, stay on record and out of the kernel: when their host returns they
  * are there again without a write to the store.
  */
+import type { Peer } from '../plan/driver.ts';
 import type { Plan, Resource } from '../plan/resource.ts';
 import type { HostState } from './hosts.ts';
 import { nameIn } from './keys.ts';
@@ -12,19 +13,14 @@ import { parseEndpoint, type EndpointValue } from './values.ts';
 import type { StoredItem } from '../model/cluster-store.ts';
 
 /** An endpoint on another host, as a driver plans it. */
-export interface Peer {
-  readonly addresses: readonly string[];
-  readonly mac: string;
-  /** Address of its host. */
-  readonly vtep: string;
-}
+export type EndpointPeer = Extract<Peer, { readonly kind: 'endpoint' }>;
 
 export interface PeerTableOptions {
   readonly self: string;
   /** Where a host is; undefined: nobody knows. */
   readonly hostOf: (hostId: string) => { readonly vtep: string; readonly state: HostState } | undefined;
   /** The driver's. */
-  readonly planOf: (peer: Peer) => Plan;
+  readonly planOf: (peer: EndpointPeer) => Plan;
 }
 
 /** From what the kernel has to what it should have; what is gone goes first, in reverse. */
@@ -44,7 +40,7 @@ export interface PeerTable {
   /** Addresses of those that answer to a name, in lower case. */
   named(name: string): readonly string[];
   /** Who should be in the kernel. */
-  peers(): Peer[];
+  peers(): EndpointPeer[];
   /** All that the kernel should have. */
   wanted(): Plan;
   /** All that it has, for leaving. */
@@ -84,10 +80,10 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
     groups.set(name, group);
     dirty.add(name);
   };
-  const peerOf = ({ value, addresses }: Group): Peer[] => {
+  const peerOf = ({ value, addresses }: Group): EndpointPeer[] => {
     const host = hostOf(value.host);
     if (addresses.size === 0 || host === undefined || host.state === 'dead') return [];
-    return [{ addresses: [...addresses].toSorted(), mac: value.mac, vtep: host.vtep }];
+    return [{ kind: 'endpoint', addresses: [...addresses].toSorted(), mac: value.mac, vtep: host.vtep }];
   };
   const planFor = (group: Group): Plan => peerOf(group).flatMap(planOf);
 

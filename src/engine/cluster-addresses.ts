@@ -2,7 +2,7 @@
  * Addresses of networks that span hosts: claimed in the cluster's store before the transaction that writes them down here, since
  * nothing waits for a store inside one, and given back where no endpoint on record has them.
  *
- * A daemon that is killed between the two leaves a claim that it finds when it is started again (`daemon/cluster/rejoin.ts`).
+ * A daemon that is killed between the two leaves a claim that it finds when it is started again (`daemon/cluster/own-endpoints.ts`).
  */
 import { canonicalAddress, withoutLength } from '../model/address.ts';
 import { TsnetError } from '../model/error.ts';

@@ -26,6 +26,9 @@ type Container = AttachContainerRequest['container'];
 
 /** A runtime may attach one container to several networks at once: the loser of a race finds the sandbox made. */
 const TRIES = 3;
+/** Ten seconds in all, for who is detaching the same container. */
+const WAIT_MS = 50;
+const MOST_WAITS = 200;
 
 export async function attachContainer(
   context: EngineContext,
@@ -186,7 +189,11 @@ export async function detachContainer(
   return { detached: leaving };
 }
 
-/** A runtime may detach one container from several networks at once: routes that were to move to one of them have nowhere to go then. */
+/**
+ * Resolves when it is off, whoever did it: another call for the container, or a daemon that saw it die, may be at it and is waited
+ * for. A runtime may also detach one container from several networks at once: routes that were to move to one of them have nowhere
+ * to go then, and it is tried again.
+ */
 async function detachRacing(context: EngineContext, { id, sandboxId }: Endpoint): Promise<void> {
   const siblings = (): string =>
     context.ledger.read((view) =>
@@ -195,13 +202,18 @@ async function detachRacing(context: EngineContext, { id, sandboxId }: Endpoint)
         .flatMap((other) => (other.id === id ? [] : [`${other.id} ${other.state}`]))
         .join(),
     );
-  for (let tries = 1; ; tries += 1) {
+  let waits = 0;
+  for (let tries = 1; ;) {
     const before = siblings();
     try {
       await context.lock.shared(() => detach(context, id));
       return;
     } catch (error) {
-      if (tries >= TRIES || siblings() === before) throw error;
+      if (error instanceof TsnetError && error.code === 'CONFLICT' && waits < MOST_WAITS) {
+        waits += 1;
+        await new Promise((resolve) => setTimeout(resolve, WAIT_MS));
+      } else if (tries < TRIES && siblings() !== before) tries += 1;
+      else throw error;
     }
   }
 }

@@ -99,6 +99,21 @@ describe('a container of a runtime', () => {
     expect(await host.mustTsnet(['diff'])).toBe('');
   });
 
+  it('is let go of by any number of calls at once, while the daemon sees it die', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const netns = lab.namespace('c');
+      await engine.attachContainer({
+        container: pod(netns),
+        attach: [{ network: 'web', ports: ['8080:80'] }, { network: 'db' }],
+      });
+      netns.close();
+      const calls = Array.from({ length: 8 }, () => engine.detachContainer({ container: { runtime: 'cni', id: ID } }));
+      await expect(Promise.all(calls)).resolves.toHaveLength(8);
+      expect(await engine.listSandboxes()).toEqual([]);
+    }
+    expect(await host.mustTsnet(['diff'])).toBe('');
+  });
+
   it('comes again with another namespace when the first has died', async () => {
     const first = lab.namespace('a');
     await engine.attachContainer({ container: pod(first, 'shop'), attach: [{ network: 'web' }] });

@@ -11,6 +11,8 @@ import path from 'node:path';
 
 const reports = mkdtempSync(path.join(tmpdir(), 'tsnet-test-'));
 const totals = { passed: 0, failed: 0, skipped: 0 };
+/** What failed and how, told again at the very end: a log is read from there. */
+const failures = [];
 
 const KERNEL_PARTS = 6;
 
@@ -42,7 +44,10 @@ function passOn(stream) {
 /** A check that either holds or does not: it counts as one test. */
 async function check(name, ...command) {
   if (await stage(name, command)) totals.passed += 1;
-  else totals.failed += 1;
+  else {
+    totals.failed += 1;
+    failures.push(name);
+  }
 }
 
 /** A vitest run: its tests count one by one. One that ends without a report counts as a failure. */
@@ -50,7 +55,7 @@ async function tests(name, project, { prefix = [], options = [] } = {}) {
   const report = path.join(reports, `${name}.json`);
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
   const ok = await stage(name, [...prefix, 'vitest', 'run', '--project', project, ...reporters, ...options]);
-  let counted = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0 };
+  let counted = { numPassedTests: 0, numFailedTests: 0, numPendingTests: 0, numTodoTests: 0, testResults: [] };
   try {
     counted = JSON.parse(readFileSync(report, 'utf8'));
   } catch {
@@ -59,7 +64,26 @@ async function tests(name, project, { prefix = [], options = [] } = {}) {
   totals.passed += counted.numPassedTests;
   totals.failed += counted.numFailedTests;
   totals.skipped += counted.numPendingTests + counted.numTodoTests;
-  if (!ok && counted.numFailedTests === 0) totals.failed += 1;
+  const failed = counted.testResults.flatMap(failuresOf);
+  failures.push(...failed);
+  if (!ok && counted.numFailedTests === 0) {
+    totals.failed += 1;
+    if (failed.length === 0) failures.push(name);
+  }
+}
+
+/** A file's tests that failed, or the file itself when it could not run. */
+function failuresOf({ name, message, assertionResults }) {
+  const file = path.relative(process.cwd(), name);
+  const failed = assertionResults.filter(({ status }) => status === 'failed');
+  if (failed.length === 0 && message !== '') return [`${file}\n${indented(message)}`];
+  return failed.map(({ fullName, failureMessages }) => `${file}: ${fullName}\n${indented(failureMessages.join('\n'))}`);
+}
+
+const MOST_LINES = 15;
+
+function indented(message) {
+  return message.split('\n').slice(0, MOST_LINES).join('\n').replace(/^/gm, '    ');
 }
 
 async function checks() {
@@ -83,5 +107,6 @@ const lane = async () => {
 await Promise.all([lane(), lane()]);
 
 rmSync(reports, { recursive: true, force: true });
+for (const failure of failures) process.stdout.write(`\n✗ ${failure}\n`);
 process.stdout.write(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped\n`);
 process.exitCode = totals.failed === 0 ? 0 : 1;

@@ -8,7 +8,7 @@ import { openClaims, type Claims } from '../../cluster/claims.ts';
 import type { Hosts } from '../../cluster/hosts.ts';
 import { endpointKey, endpointsOf } from '../../cluster/keys.ts';
 import { openMirror, type Mirror } from '../../cluster/mirror.ts';
-import { openPeerTable, type Peer } from '../../cluster/peers.ts';
+import { openPeerTable, type EndpointPeer } from '../../cluster/peers.ts';
 import type { EngineContext } from '../../engine/context.ts';
 import { driverOf } from '../../engine/context.ts';
 import type { Network } from '../../model/records.ts';
@@ -29,7 +29,7 @@ export interface JoinedNetwork {
   /** Resolves when the kernel has what is known now. */
   flush(): Promise<void>;
   /** Who is on other hosts, as far as the kernel should know of them. */
-  peers(): Peer[];
+  peers(): EndpointPeer[];
   /** What the kernel has of them. */
   plan(): Plan;
   /** Leaves the kernel as it is: the next daemon goes on. */
@@ -56,8 +56,7 @@ export function joinNetwork(options: JoinOptions): JoinedNetwork {
   const { id, name } = network;
   const journal = openJournal(file);
   const { remembered } = journal;
-  const planOf = (peer: Peer): Plan =>
-    driverOf(context, network).peerPlan?.(network, { kind: 'endpoint', ...peer }) ?? [];
+  const planOf = (peer: EndpointPeer): Plan => driverOf(context, network).peerPlan?.(network, peer) ?? [];
   const table = openPeerTable(
     {
       self,
@@ -134,7 +133,11 @@ export function joinNetwork(options: JoinOptions): JoinedNetwork {
 /** All that the daemon before may have told the kernel: what it was about to remove, it may not have removed. */
 function possible(
   { items, deleted }: Remembered,
-  { self, hosts, planOf }: { readonly self: string; readonly hosts: Hosts; readonly planOf: (peer: Peer) => Plan },
+  {
+    self,
+    hosts,
+    planOf,
+  }: { readonly self: string; readonly hosts: Hosts; readonly planOf: (peer: EndpointPeer) => Plan },
 ): Plan {
   const hostOf = (hostId: string): { readonly vtep: string; readonly state: 'alive' } | undefined => {
     const host = hosts.find(hostId);

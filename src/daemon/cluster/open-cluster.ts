@@ -262,7 +262,7 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     remotePeers: (network) => {
       const one = joined.find(network.id);
       if (one === undefined || !one.mirror.isKnown()) return undefined;
-      return one.peers().map((peer) => ({ kind: 'endpoint', ...peer }));
+      return one.peers();
     },
     vteps,
     named: (networkId, name) => joined.find(networkId)?.named(name) ?? [],

@@ -3,11 +3,10 @@
  * the third one: all of that is success.
  */
 import { delegated, type CniCall } from './call.ts';
-import { letGo } from '../let-go.ts';
 
 export async function del(call: CniCall): Promise<undefined> {
   const { engine, config, invocation } = call;
-  await letGo(engine, {
+  await engine.detachContainer({
     container: { runtime: 'cni', id: invocation.containerId },
     network: config.network,
     interfaceName: config.interfaceName,

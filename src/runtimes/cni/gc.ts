@@ -6,7 +6,6 @@
  */
 import { validAttachments } from './attachment-request.ts';
 import { delegated, type CniCall } from './call.ts';
-import { letGo } from '../let-go.ts';
 
 export async function gc(call: CniCall): Promise<undefined> {
   const { engine, config, host } = call;
@@ -27,7 +26,7 @@ export async function gc(call: CniCall): Promise<undefined> {
     if (found === undefined || found.alive) continue;
     for (const { interfaceName } of left) {
       try {
-        await letGo(engine, { container: { runtime: 'cni', id }, network: config.network, interfaceName });
+        await engine.detachContainer({ container: { runtime: 'cni', id }, network: config.network, interfaceName });
         host.log(`freed ${interfaceName} of ${sandbox.name}, whose namespace is gone`);
       } catch (error) {
         failures.push(error);

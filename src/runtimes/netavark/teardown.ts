@@ -6,7 +6,6 @@ import type { Engine } from '../../engine/engine.ts';
 import { familyOf } from '../../model/address.ts';
 import type { Endpoint } from '../../model/records.ts';
 import type { ContainerRequest } from './container-request.ts';
-import { letGo } from '../let-go.ts';
 import { severalErrors } from './error-answer.ts';
 import { forgetNames } from './names.ts';
 import { JOINS } from './network-plan.ts';
@@ -32,7 +31,7 @@ export async function teardown(session: Session, container: ContainerRequest): P
     await attempt(async () => {
       const reference = joined ?? (await findOurs(engine, network.id))?.id;
       if (reference === undefined) return;
-      const answer = await letGo(engine, {
+      const answer = await engine.detachContainer({
         container: { runtime: 'podman', id: container.id },
         network: reference,
       });
