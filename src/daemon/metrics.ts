@@ -20,9 +20,14 @@ export interface Metrics {
 /** Seconds. An attach costs some milliseconds, one that brings a network up or waits for a plugin more. */
 const ATTACH_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 
+/** Lag of the event loop over time takes a timer of 10 ms, which keeps an idle daemon awake; the lag at a scrape stays. */
+const LAG_PARTS = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'];
+const NEVER_MS = 2 ** 31 - 1;
+
 export function openMetrics(ledger: Ledger): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
+  for (const part of LAG_PARTS) registry.removeSingleMetric(`nodejs_eventloop_lag_${part}_seconds`);
   const registers = [registry];
   const measure = ledgerGauges(registry, ledger);
   const attach = new Histogram({

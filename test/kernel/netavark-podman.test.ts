@@ -31,7 +31,8 @@ describe.skipIf(missing.length > 0).each(['embedded', 'daemon'] as const)(`podma
     if (mode === 'daemon') await host.startDaemon();
     podman = await openPodman(host);
     await podman.must('network', 'create', '--ipv6', '--subnet', '10.81.1.0/24', '--subnet', 'fd00:81::/64', 'web');
-    await podman.must('network', 'create', '--subnet', '10.81.2.0/24', 'db');
+    // No name of hexadecimal digits: podman takes it for the beginning of a network's id, and these are random.
+    await podman.must('network', 'create', '--subnet', '10.81.2.0/24', 'store');
     await podman.must('network', 'create', '--subnet', '10.81.3.0/24', '--internal', 'inner');
   });
 
@@ -90,7 +91,7 @@ describe.skipIf(missing.length > 0).each(['embedded', 'daemon'] as const)(`podma
   });
 
   it('joins several networks, one of them internal, and isolates those beside it', async () => {
-    await podman.start('db1', '--network', 'db', '--network', 'inner', '-p', '8081:80');
+    await podman.start('db1', '--network', 'store', '--network', 'inner', '-p', '8081:80');
     await podman.start('alone', '--network', 'inner');
     await podman.serve('db1');
     expect(await fromHost('127.0.0.1', 8081)).toBe('db1');
@@ -102,13 +103,13 @@ describe.skipIf(missing.length > 0).each(['embedded', 'daemon'] as const)(`podma
   });
 
   it('connects a running container, whose ports are published once and follow it', async () => {
-    await podman.must('network', 'connect', '--alias', 'frontend', 'db', 'web1');
+    await podman.must('network', 'connect', '--alias', 'frontend', 'store', 'web1');
     expect(await podman.page('db1', 'frontend')).toBe('web1');
     expect(await ports()).toContain('podman-web 80/tcp 0.0.0.0:8080');
-    expect(await ports()).not.toContain('podman-db 80/tcp 0.0.0.0:8080');
+    expect(await ports()).not.toContain('podman-store 80/tcp 0.0.0.0:8080');
 
     await podman.must('network', 'disconnect', 'web', 'web1');
-    expect(await ports()).toContain('podman-db 80/tcp 0.0.0.0:8080');
+    expect(await ports()).toContain('podman-store 80/tcp 0.0.0.0:8080');
     expect(await fromHost('127.0.0.1', 8080)).toBe('web1');
     expect(await podman.page('db1', 'web1')).toBe('web1');
     // web2 is still on it.
