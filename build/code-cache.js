@@ -66,12 +66,20 @@ learn() { "$NODE" "$LEARNER" "$@"; }
  * @param {string} entry source text of the entry part
  * @param {{ lessons: string, fallback: readonly string[] }} school as in entries.js
  */
-export function makeCodeCaches(folder, entry, { lessons, fallback }) {
-  const ledger = mkdtempSync(path.join(tmpdir(), 'tsnet-build-'));
+export function makeCodeCaches(folder, entry, school) {
   const starterFile = path.join(folder, 'starter.js');
   const learnerFile = path.join(folder, 'learner.js');
   writeFileSync(starterFile, starter(entry));
   writeFileSync(learnerFile, learner(entry));
+  // A daemon.json names its backend, so it is read as well; the one that most hosts have is learnt last.
+  for (const backend of ['nftables', 'iptables']) teach(folder, { ...school, starterFile, learnerFile, backend });
+  for (const file of [starterFile, learnerFile]) rmSync(file);
+}
+
+function teach(folder, { lessons, fallback, starterFile, learnerFile, backend }) {
+  const ledger = mkdtempSync(path.join(tmpdir(), 'tsnet-build-'));
+  const config = path.join(ledger, 'daemon.json');
+  writeFileSync(config, JSON.stringify({ 'firewall-backend': backend }));
   // Flags of V8 are part of what a cache must match; a start has none.
   const { NODE_OPTIONS: _flags, ...env } = process.env;
   const options = {
@@ -85,7 +93,7 @@ export function makeCodeCaches(folder, entry, { lessons, fallback }) {
       DIST: folder,
       TSNET_DATA_ROOT: `${ledger}/lib`,
       TSNET_EXEC_ROOT: `${ledger}/run`,
-      TSNET_CONFIG: `${ledger}/none`,
+      TSNET_CONFIG: config,
       TSNET_HOST: '',
     },
   };
@@ -94,5 +102,5 @@ export function makeCodeCaches(folder, entry, { lessons, fallback }) {
   if (status !== 0) {
     for (const file of [starterFile, learnerFile]) spawnSync(process.execPath, [file, ...fallback], options);
   }
-  for (const file of [starterFile, learnerFile, ledger]) rmSync(file, { recursive: true });
+  rmSync(ledger, { recursive: true });
 }

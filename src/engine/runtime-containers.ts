@@ -10,7 +10,6 @@ import type { LedgerView } from '../model/ledger.ts';
 import { sandboxNameFrom } from '../model/names.ts';
 import type { Endpoint, Netns, Sandbox } from '../model/records.ts';
 import { attach, type Attachment } from './attach.ts';
-import { blockedWarnings } from './blocked.ts';
 import { driverOf, type EngineContext } from './context.ts';
 import { detach } from './detach.ts';
 import type { AttachContainerRequest, DetachContainerRequest, RuntimeContainer, SandboxView } from './engine.ts';
@@ -44,10 +43,8 @@ export async function attachContainer(
   const networks = attachments.map(({ network }) => network);
   return {
     ...view,
-    warnings: [
-      ...networks.flatMap((network) => warningsFor(sandbox, network, view.endpoints)),
-      ...(await blockedWarnings(context, networks)),
-    ],
+    // Not what others' firewalls drop, as `connect` tells: no runtime shows what a plugin that succeeded has to say, `tsnet diff` does.
+    warnings: networks.flatMap((network) => warningsFor(sandbox, network, view.endpoints)),
   };
 }
 

@@ -1,7 +1,7 @@
 /**
  * Runs a program to its end, without a shell. It starts from this thread: it is in the network namespace that this thread is in.
  */
-import { accessSync, closeSync, constants, fstatSync, read, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, statSync, writeSync } from 'node:fs';
 import { constants as system } from 'node:os';
 import path from 'node:path';
 import { spawnLibc } from './spawn-libc.ts';
@@ -20,14 +20,15 @@ function findProgram(name: string): string | undefined {
     : searchPath()
         .split(':')
         .map((folder) => path.join(folder, name));
-  return candidates.find((candidate) => {
-    try {
-      accessSync(candidate, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  return candidates.find(isProgram);
+}
+
+const EXECUTABLE = 0o111;
+
+/** Not access(2): Node.js has no such call that does without an exception, and most candidates are not there. */
+function isProgram(candidate: string): boolean {
+  const found = statSync(candidate, { throwIfNoEntry: false });
+  return found?.isFile() === true && (found.mode & EXECUTABLE) !== 0;
 }
 
 /** Whether a program of this name would be found. */
@@ -53,45 +54,41 @@ export interface ProgramCall {
 /** Runs a program to its end. Rejects with the error of spawn(2) (`code: 'ENOENT'`) if it cannot be started. */
 export type RunProgram = (call: ProgramCall) => Promise<ProgramOutcome>;
 
-/** Milliseconds between two looks at a program that has closed its output and not yet ended. */
-const REAP_MS = 1;
-const READ_BYTES = 1 << 16;
+/** Milliseconds between two looks at whether the program has ended: at first, and at most. */
+const FIRST_LOOK_MS = 1;
+const LAST_LOOK_MS = 8;
 /** Status of wait(2): the signal, and the exit status above it. */
 const SIGNAL_BITS = 0x7f;
 
 export const runProgram: RunProgram = async (call) => {
   const libc = spawnLibc();
-  // Files rather than pipes where nobody waits: a program that does not read its input cannot block us.
-  const [input, errors] = [libc.memoryFile(), libc.memoryFile()];
+  // Files in memory: no end of a pipe waits for another, and nobody is woken to read what is needed when the program has ended.
+  const files = [libc.memoryFile(), libc.memoryFile(), libc.memoryFile()] as const;
   try {
-    const [output, written] = libc.pipe();
-    let pid: number;
-    try {
-      pid = start(call, [input, written, errors]);
-    } catch (error) {
-      closeSync(output);
-      throw error;
-    } finally {
-      closeSync(written);
-    }
-    const timer = setTimeout(() => process.kill(pid, 'SIGKILL'), call.timeoutMs);
-    const stdout = await readToEnd(output);
-    let ended = libc.reap(pid);
-    while (ended === undefined) {
-      await new Promise((resolve) => setTimeout(resolve, REAP_MS));
-      ended = libc.reap(pid);
-    }
-    clearTimeout(timer);
+    const pid = start(call, files);
+    const ended = await endOf(pid, call.timeoutMs);
     const signal = ended & SIGNAL_BITS;
-    const stderr = contentOf(errors);
+    const [stdout, stderr] = [contentOf(files[1]), contentOf(files[2])];
     return signal === 0
       ? { status: ended >> 8, stdout, stderr }
       : { status: 128, stdout, stderr: `${stderr}killed by ${signalName(signal)}` };
   } finally {
-    closeSync(input);
-    closeSync(errors);
+    for (const file of files) closeSync(file);
   }
 };
+
+/** Looked at again and again rather than waited for: a wait takes a thread, and starting those costs more than most programs. */
+async function endOf(pid: number, timeoutMs: number): Promise<number> {
+  const timer = setTimeout(() => process.kill(pid, 'SIGKILL'), timeoutMs);
+  for (let pause = FIRST_LOOK_MS; ; pause = Math.min(pause * 1.25, LAST_LOOK_MS)) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    const ended = spawnLibc().reap(pid);
+    if (ended !== undefined) {
+      clearTimeout(timer);
+      return ended;
+    }
+  }
+}
 
 function start(
   { file, args, input, inherit }: ProgramCall,
@@ -103,29 +100,6 @@ function start(
   const files = [stdin, stdout, stderr, ...(inherit === undefined ? [] : [inherit])];
   const env = Object.entries({ ...process.env, PATH: searchPath() }).map(([name, value]) => `${name}=${value}`);
   return spawnLibc().spawn(findProgram(file) ?? file, args, env, files);
-}
-
-/** Without a stream of Node's: loading those takes as long as the program. */
-async function readToEnd(fd: number): Promise<string> {
-  const parts: Buffer[] = [];
-  const more = (): Promise<number> =>
-    new Promise((resolve, reject) => {
-      const part = Buffer.allocUnsafe(READ_BYTES);
-      read(fd, part, 0, part.length, null, (error, count) => {
-        if (error !== null) {
-          reject(error);
-          return;
-        }
-        if (count > 0) parts.push(part.subarray(0, count));
-        resolve(count);
-      });
-    });
-  try {
-    while ((await more()) > 0);
-  } finally {
-    closeSync(fd);
-  }
-  return Buffer.concat(parts).toString('utf8');
 }
 
 function contentOf(fd: number): string {

@@ -17,8 +17,6 @@ export interface SpawnLibc {
   spawn(path: string, args: readonly string[], env: readonly string[], files: readonly number[]): number;
   /** How it ended, as wait(2) tells; undefined while it runs. */
   reap(pid: number): number | undefined;
-  /** Both ends, closed in programs that are started: what is written to the second is read from the first. */
-  pipe(): readonly [number, number];
   /** A file without a name, in memory. */
   memoryFile(): number;
 }
@@ -27,7 +25,6 @@ const SIGPIPE = 13;
 const POSIX_SPAWN_SETSIGDEF = 0x04;
 const POSIX_SPAWN_SETSIGMASK = 0x08;
 const WNOHANG = 1;
-const O_CLOEXEC = 0o2000000;
 const MFD_CLOEXEC = 1;
 /** Bytes; more than any C library's posix_spawnattr_t, posix_spawn_file_actions_t (glibc 336, 80) and sigset_t (128) take. */
 const OPAQUE_BYTES = 1024;
@@ -55,7 +52,6 @@ function load(): SpawnLibc {
   const emptySet = define('int sigemptyset(void *signals)');
   const addSignal = define('int sigaddset(void *signals, int signal)');
   const waitpid = define('int waitpid(int pid, void *status, int options)');
-  const pipe2 = define('int pipe2(void *ends, int flags)');
   const memfdCreate = define('int memfd_create(const char *name, unsigned int flags)');
   const check = (result: number): number => {
     if (result < 0) throw new KernelRefusal(koffi.errno());
@@ -89,11 +85,6 @@ function load(): SpawnLibc {
     reap: (pid) => {
       const status = Buffer.alloc(4);
       return check(waitpid(pid, status, WNOHANG)) === 0 ? undefined : status.readInt32LE(0);
-    },
-    pipe: () => {
-      const ends = Buffer.alloc(8);
-      check(pipe2(ends, O_CLOEXEC));
-      return [ends.readInt32LE(0), ends.readInt32LE(4)];
     },
     memoryFile: () => check(memfdCreate('tsnet', MFD_CLOEXEC)),
   };
