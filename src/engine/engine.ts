@@ -177,7 +177,7 @@ export interface CheckContainerRequest {
   readonly container: RuntimeContainer;
   /** By name or full id: of what it has of other networks only the routes are looked at. */
   readonly network?: string;
-  /** What others may have changed of its interface, as it is to be now. */
+  /** What others may have changed of its interface, as it is to be now; what is absent is not looked at. */
   readonly link?: { readonly mac?: string; readonly mtu?: number };
 }
 
