@@ -155,6 +155,7 @@ const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
     via: optional(address),
     onLink: optional(flag),
     table: optional(table),
+    metric: optional(whole(0, 2 ** 32 - 1)),
     source: optional(address),
   },
   rule: { place, family, from: prefix, table, priority: whole(0, 2 ** 32 - 1) },

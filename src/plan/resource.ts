@@ -220,6 +220,8 @@ export interface RouteResource {
   readonly onLink?: true;
   /** Routing table; absent: main. */
   readonly table?: number;
+  /** Absent: 0, or the kernel's own for IPv6. */
+  readonly metric?: number;
   /** Address that packets of the host leave with (RTA_PREFSRC); absent: as the kernel finds. */
   readonly source?: string;
 }
