@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 ISOLATED := unshare --net --mount --propagation private
 PACKAGES := iptables iproute2 nftables libnftables1 iputils-ping
 # The runtimes that the tests attach to; their services are not started (see install).
-TEST_PACKAGES := $(PACKAGES) conntrack procps util-linux strace docker.io podman conmon runc crun aardvark-dns \
+TEST_PACKAGES := $(PACKAGES) conntrack procps util-linux strace docker.io docker-compose podman conmon runc crun aardvark-dns \
 	containerd busybox-static \
 	dnsmasq-base bind9-dnsutils dbus firewalld openssl etcd-server etcd-client \
 	libzookeeper-java default-jre-headless containernetworking-plugins

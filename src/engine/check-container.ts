@@ -2,6 +2,7 @@
 import { describeResource } from '../plan/describe.ts';
 import type { Plan } from '../plan/resource.ts';
 import { sandboxPlan } from '../plan/sandbox-plan.ts';
+import { tunedPlan } from '../plan/tuned-plan.ts';
 import { attachedEndpoints } from './attach.ts';
 import { driverOf, namespacesOf, type EngineContext } from './context.ts';
 import type { CheckContainerRequest, Drift } from './engine.ts';
@@ -9,7 +10,7 @@ import type { CheckContainerRequest, Drift } from './engine.ts';
 /** Nothing for a container that is not known: it has nothing that could differ. */
 export async function checkContainer(
   context: EngineContext,
-  { container, network: reference, link = {} }: CheckContainerRequest,
+  { container, network: reference, link }: CheckContainerRequest,
 ): Promise<Drift[]> {
   const found = context.ledger.read((view) => {
     const sandbox = view.sandboxOfRuntime(container.runtime, container.id);
@@ -20,9 +21,7 @@ export async function checkContainer(
   const wanted = attached.filter(({ network: { id, name } }) => [id, name, undefined].includes(reference));
   const plan: Plan = [
     ...wanted.flatMap(({ network, endpoint }) =>
-      driverOf(context, network)
-        .endpointPlan(network, endpoint)
-        .map((resource) => (resource.kind === 'veth' ? { ...resource, ...link } : resource)),
+      tunedPlan(driverOf(context, network).endpointPlan(network, endpoint), sandbox, link),
     ),
     ...sandboxPlan(sandbox, attached),
   ];

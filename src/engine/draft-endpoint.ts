@@ -1,7 +1,7 @@
 /**
  * One endpoint, its addresses leased: everything about it that is decided inside the transaction, its ports apart.
  */
-import { canonicalAddress, familyOf, parseAddress } from '../model/address.ts';
+import { canonicalAddress, familyOf, networkOf, parseAddress } from '../model/address.ts';
 import { TsnetError } from '../model/error.ts';
 import { randomId, timestamp } from '../model/ids.ts';
 import { macFromAddress, parseMac } from '../model/mac.ts';
@@ -16,6 +16,7 @@ import {
   type Network,
   type Pool,
   type Sandbox,
+  type StaticRoute,
 } from '../model/records.ts';
 import { chooseAddress, checkAddress, restedAddresses } from '../ipam/choose-address.ts';
 import { driverOf, type EngineContext } from './context.ts';
@@ -61,6 +62,10 @@ export function draftEndpoint(context: EngineContext, change: LedgerChange, draf
     ...(draft.grant === undefined ? {} : { dhcp: draft.grant.lease }),
     aliases: (options.aliases ?? []).map(checkAlias),
     gatewayPriority: options.gatewayPriority ?? 0,
+    ...(options.noDefaultRoute === true ? { noDefaultRoute: true } : {}),
+    ...(options.routes === undefined || options.routes.length === 0
+      ? {}
+      : { routes: checkRoutes(draft, options.routes) }),
     ordinal: siblings.reduce((highest, { ordinal }) => Math.max(highest, ordinal), -1) + 1,
     ports: [],
     driverOptions: options.driverOptions ?? {},
@@ -70,6 +75,23 @@ export function draftEndpoint(context: EngineContext, change: LedgerChange, draf
     state: 'attaching',
     owner: context.self,
   };
+}
+
+function checkRoutes({ network, sandbox }: EndpointDraft, routes: readonly StaticRoute[]): StaticRoute[] {
+  return routes.map(({ destination, gateway, metric }) => {
+    if (familyOf(destination) !== familyOf(gateway)) {
+      throw new TsnetError(
+        'INVALID',
+        `connect ${sandbox.name} to ${network.name}: route ${destination} via ${gateway}: the two are of different families`,
+      );
+    }
+    return {
+      destination: networkOf(destination),
+      gateway: canonicalAddress(gateway),
+      // 0 is what the kernel takes for none.
+      ...(metric === undefined || metric === 0 ? {} : { metric }),
+    };
+  });
 }
 
 /** The given MAC, or the one that follows from the address; "" where the container has that of the parent link. */

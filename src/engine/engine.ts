@@ -12,6 +12,7 @@ import type {
   PublishedPort,
   ResolverOverrides,
   Sandbox,
+  StaticRoute,
 } from '../model/records.ts';
 import type { Plan } from '../plan/resource.ts';
 import type { DockerNetwork } from './docker-network.ts';
@@ -58,6 +59,9 @@ export interface AttachOptions {
   /** As typed: "8080:80", "127.0.0.1:53:53/udp", "80". */
   readonly ports?: readonly string[];
   readonly gatewayPriority?: number;
+  /** What leaves the network's subnets does not go by this network. */
+  readonly noDefaultRoute?: boolean;
+  readonly routes?: readonly StaticRoute[];
   readonly driverOptions?: Readonly<Record<string, string>>;
   /** The container's runtime binds the published host ports itself: a program that has them may be the runtime, which knows best. */
   readonly runtimeHoldsPorts?: boolean;
@@ -177,7 +181,7 @@ export interface CheckContainerRequest {
   readonly container: RuntimeContainer;
   /** By name or full id: of what it has of other networks only the routes are looked at. */
   readonly network?: string;
-  /** What others may have changed of its interface, as it is to be now. */
+  /** What others may have changed of its interface, as it is to be now; what is absent is not looked at. */
   readonly link?: { readonly mac?: string; readonly mtu?: number };
 }
 

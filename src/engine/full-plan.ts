@@ -6,6 +6,7 @@ import type { Network, Sandbox } from '../model/records.ts';
 import type { Namespaces, Orphan } from '../plan/kernel.ts';
 import { TAG_PREFIX, type Plan, type Resource } from '../plan/resource.ts';
 import { sandboxPlan } from '../plan/sandbox-plan.ts';
+import { tunedPlan } from '../plan/tuned-plan.ts';
 import { attachedEndpoints } from './attach.ts';
 import { isOfCluster } from './cluster.ts';
 import { driverOf, namespacesOf, type EngineContext } from './context.ts';
@@ -97,7 +98,7 @@ export function fullPlan(context: EngineContext, options: FullPlanOptions = {}):
         add(
           { owner: `container ${sandbox.name} on ${network.name}`, sandboxId: sandbox.id },
           { id: endpoint.id, driver: network.driver },
-          () => driverOf(context, network).endpointPlan(network, endpoint),
+          () => tunedPlan(driverOf(context, network).endpointPlan(network, endpoint), sandbox),
         );
       }
       sections.push({

@@ -91,8 +91,8 @@ async function ensureIn(place: Place, routes: readonly RouteResource[], scene: S
 }
 
 /** Whether it is the route that the kernel itself makes with an address of that subnet. */
-function isPlain({ via, table, source }: RouteResource): boolean {
-  return via === undefined && table === undefined && source === undefined;
+function isPlain({ via, table, metric, source }: RouteResource): boolean {
+  return via === undefined && table === undefined && metric === undefined && source === undefined;
 }
 
 /** A route of the same destination, table and metric is there: ours, right, or in the way. */
@@ -124,13 +124,14 @@ function sourceGone(route: RouteResource, scene: Scene): TsnetError {
 }
 
 function wantedRoute(route: RouteResource, link: number): WantedRoute {
-  const { family, destination, via, table = RT_TABLE_MAIN, source, onLink } = route;
+  const { family, destination, via, table = RT_TABLE_MAIN, metric, source, onLink } = route;
   return {
     family,
     destination,
     via,
     table,
     link,
+    ...(metric === undefined ? {} : { metric }),
     ...(source === undefined ? {} : { source }),
     ...(onLink === undefined ? {} : { onLink }),
   };
@@ -143,7 +144,8 @@ function rivalsOf(route: WantedRoute, table: readonly Route[]): Route[] {
 
 function isSame(held: Route, wanted: WantedRoute): boolean {
   const from = wanted.source === undefined || held.source === wanted.source;
-  return held.unicast && held.link === wanted.link && held.via === wanted.via && from;
+  const weight = wanted.metric === undefined || held.metric === wanted.metric;
+  return held.unicast && held.link === wanted.link && held.via === wanted.via && from && weight;
 }
 
 function compare(resource: RouteResource, link: number | undefined, table: readonly Route[]): Observation {

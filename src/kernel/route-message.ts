@@ -52,11 +52,13 @@ export interface WantedRoute {
   readonly link: number;
   readonly via: string | undefined;
   readonly onLink?: true;
+  readonly metric?: number;
   readonly source?: string;
 }
 
-/** The metric of a route of ours: that of the route which the kernel adds with an address, so that there is one of them. */
-export function metricOf(route: Pick<WantedRoute, 'family' | 'via'>): number {
+/** The metric of a route of ours; unless it is named, that of the route which the kernel adds with an address, so that there is one of them. */
+export function metricOf(route: Pick<WantedRoute, 'family' | 'via' | 'metric'>): number {
+  if (route.metric !== undefined) return route.metric;
   if (route.family === 4) return 0;
   return route.via === undefined ? IPV6_ON_LINK_METRIC : IPV6_METRIC;
 }
@@ -103,7 +105,7 @@ function routePayload(route: WantedRoute, scope: number): Buffer {
     ...(route.source === undefined ? [] : [attribute(RTA_PREFSRC, addressBytes(route.source))]),
     u32Attribute(RTA_OIF, route.link),
     u32Attribute(RTA_TABLE, route.table),
-    ...(route.family === 4 ? [] : [u32Attribute(RTA_PRIORITY, metricOf(route))]),
+    ...(metricOf(route) === 0 ? [] : [u32Attribute(RTA_PRIORITY, metricOf(route))]),
   ]);
 }
 

@@ -10,6 +10,7 @@ import type {
   DummyResource,
   IfbResource,
   IpvlanResource,
+  LinkTuning,
   MacvlanResource,
   Place,
   VlanResource,
@@ -84,7 +85,7 @@ async function ensureOne<R extends UpperLink>(of: UpperLinkKind<R>, resource: R,
     return;
   }
   if (settingDifferences(resource, link).length === 0) return;
-  const request = setLink(link.index, { ...changeable(resource), alias: resource.tag });
+  const request = setLink(link.index, { ...tuned(resource), alias: resource.tag });
   scene.post(place, [{ attempt: `set up ${words(resource, scene)}`, request }]);
 }
 
@@ -212,7 +213,7 @@ function natureDifferences<R extends UpperLink>(
 }
 
 function settingDifferences(resource: UpperLink, link: Link): string[] {
-  const { mac, mtu } = changeable(resource);
+  const { mac, mtu } = tuned(resource);
   return [
     ...(link.alias === resource.tag ? [] : [`alias of ${link.name} is "${link.alias ?? ''}"`]),
     ...(mac === undefined || link.mac === mac.toLowerCase()
@@ -222,9 +223,15 @@ function settingDifferences(resource: UpperLink, link: Link): string[] {
   ];
 }
 
-function changeable(resource: UpperLink): { readonly mac?: string; readonly mtu?: number } {
+/** What of both it is made with. */
+function changeable(resource: UpperLink): LinkTuning {
   const { mac, mtu } = resource as Partial<Pick<MacvlanResource, 'mac' | 'mtu'>>;
   return { ...(mac === undefined ? {} : { mac }), ...(mtu === undefined ? {} : { mtu }) };
+}
+
+/** What of both it should have now. */
+function tuned(resource: UpperLink): LinkTuning {
+  return ('tuning' in resource ? resource.tuning : undefined) ?? changeable(resource);
 }
 
 function notCreated<R extends UpperLink>(

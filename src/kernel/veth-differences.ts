@@ -28,9 +28,12 @@ export function hostDifferences(veth: VethResource, host: Link, master: number |
 export function peerDifferences(veth: VethResource, host: Link, peer: Link | undefined): string[] {
   if (peer === undefined) return [`there is no ${veth.peer} in the sandbox`];
   if (!isPair(host, peer)) return [`${veth.peer} in the sandbox is not the other end of ${veth.host}`];
+  const { mac, mtu } = veth.tuning ?? veth;
   return [
-    ...(peer.mtu === veth.mtu ? [] : [`mtu of ${veth.peer} is ${peer.mtu} instead of ${veth.mtu}`]),
-    ...(peer.mac === veth.mac.toLowerCase() ? [] : [`MAC of ${veth.peer} is ${peer.mac} instead of ${veth.mac}`]),
+    ...(mtu === undefined || peer.mtu === mtu ? [] : [`mtu of ${veth.peer} is ${peer.mtu} instead of ${mtu}`]),
+    ...(mac === undefined || peer.mac === mac.toLowerCase()
+      ? []
+      : [`MAC of ${veth.peer} is ${peer.mac} instead of ${mac}`]),
     ...(peer.up ? [] : [`${veth.peer} is down`]),
   ];
 }

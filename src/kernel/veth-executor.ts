@@ -254,7 +254,9 @@ async function ensurePeer({ veth, host, fresh }: Pair, scene: Scene): Promise<bo
   const [peer] = await findLinks(scene, place, [veth.peer]);
   if (peer === undefined || !isPair(host, peer)) return false;
   if (veth.handOver === undefined && peerDifferences(veth, host, peer).length > 0) {
-    scene.post(place, [{ attempt, request: setLink(peer.index, { up: true, mtu: veth.mtu, mac: veth.mac }) }]);
+    const { mac, mtu } = veth.tuning ?? veth;
+    const wanted = { up: true, ...(mac === undefined ? {} : { mac }), ...(mtu === undefined ? {} : { mtu }) };
+    scene.post(place, [{ attempt, request: setLink(peer.index, wanted) }]);
   }
   return true;
 }

@@ -230,6 +230,16 @@ export interface Bandwidth {
   readonly egress?: RateLimit;
 }
 
+/** A route inside a sandbox that a network brings besides its subnet. */
+export interface StaticRoute {
+  /** "10.0.0.0/8" */
+  readonly destination: string;
+  /** Next hop. */
+  readonly gateway: string;
+  /** The lowest wins; absent: the kernel's. */
+  readonly metric?: number;
+}
+
 export interface Endpoint {
   readonly version: 1;
   /** 64 hex digits. */
@@ -248,6 +258,10 @@ export interface Endpoint {
   readonly aliases: readonly string[];
   /** The highest gives the default route; equal ones: the lowest `ordinal`. */
   readonly gatewayPriority: number;
+  /** What leaves the network's subnets does not go by this network, whatever gateway it has. */
+  readonly noDefaultRoute?: true;
+  /** Absent: none. */
+  readonly routes?: readonly StaticRoute[];
   /** 0 for the sandbox's first network, then counting up. */
   readonly ordinal: number;
   readonly ports: readonly PublishedPort[];

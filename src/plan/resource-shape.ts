@@ -68,7 +68,7 @@ const place: Field = {
 };
 const optional = (field: Field): Field => ({ ...field, optional: true });
 /** The engine's to say, not a driver's. */
-const handOver: Field = { words: 'nothing', fits: () => false, optional: true };
+const engines: Field = { words: 'nothing', fits: () => false, optional: true };
 
 /** A kind without a shape does not compile. */
 const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
@@ -83,7 +83,8 @@ const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
     hairpin: flag,
     isolated: flag,
     tag: text,
-    handOver,
+    handOver: engines,
+    tuning: engines,
   },
   macvlan: {
     place,
@@ -93,7 +94,8 @@ const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
     mac: optional(mac),
     mtu: optional(mtu),
     tag: text,
-    handOver,
+    handOver: engines,
+    tuning: engines,
   },
   ipvlan: {
     place,
@@ -103,7 +105,8 @@ const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
     flag: oneOf('bridge', 'private', 'vepa'),
     mtu: optional(mtu),
     tag: text,
-    handOver,
+    handOver: engines,
+    tuning: engines,
   },
   vlan: { name: link, parent: link, id: whole(1, 4094), tag: text },
   dummy: { name: link, tag: text },
@@ -152,6 +155,7 @@ const SHAPES: { readonly [K in Resource['kind']]: ShapeOf<KindOf<K>> } = {
     via: optional(address),
     onLink: optional(flag),
     table: optional(table),
+    metric: optional(whole(0, 2 ** 32 - 1)),
     source: optional(address),
   },
   rule: { place, family, from: prefix, table, priority: whole(0, 2 ** 32 - 1) },

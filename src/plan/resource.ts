@@ -19,6 +19,16 @@ export type Place = 'host' | { readonly sandbox: string };
  */
 export type HandedOver = 'due' | 'done';
 
+/**
+ * What others have made of a link inside a sandbox since (CNI's `tuning` plugin gives it another MAC or MTU): it is compared with this,
+ * and what is absent here is not looked at. A link that has to be made anew is made as it was at first.
+ */
+export interface LinkTuning {
+  readonly mac?: string;
+  /** Bytes. */
+  readonly mtu?: number;
+}
+
 /** A Linux bridge in the host's namespace, up. Removed with the plan unless `adopted`. */
 export interface BridgeResource {
   readonly kind: 'bridge';
@@ -55,6 +65,8 @@ export interface VethResource {
   readonly tag: string;
   /** Of the peer, which is then on the host under its name. */
   readonly handOver?: HandedOver;
+  /** Of the peer. */
+  readonly tuning?: LinkTuning;
 }
 
 /**
@@ -75,6 +87,7 @@ export interface MacvlanResource {
   /** `tsnet:<endpoint id>`; on the host `tsnet:<network id>`. */
   readonly tag: string;
   readonly handOver?: HandedOver;
+  readonly tuning?: LinkTuning;
 }
 
 /** An ipvlan link: the parent's MAC, addresses of its own; otherwise as macvlan. */
@@ -89,6 +102,7 @@ export interface IpvlanResource {
   readonly mtu?: number;
   readonly tag: string;
   readonly handOver?: HandedOver;
+  readonly tuning?: LinkTuning;
 }
 
 /** A VLAN sub-interface of the host (802.1Q), born down. Networks that share it name it alike; it goes with the last of them. */
@@ -206,6 +220,8 @@ export interface RouteResource {
   readonly onLink?: true;
   /** Routing table; absent: main. */
   readonly table?: number;
+  /** Absent: 0, or the kernel's own for IPv6. */
+  readonly metric?: number;
   /** Address that packets of the host leave with (RTA_PREFSRC); absent: as the kernel finds. */
   readonly source?: string;
 }

@@ -6,11 +6,11 @@
  * endpoint with a gateway gets a routing table of its own (1000 + ordinal) that packets from its address look into: a
  * port published on a second network works, with the client's address kept.
  *
- * Endpoints whose container side a runtime sets up have their routes from it.
+ * Static routes of its networks are there besides. Endpoints whose container side a runtime sets up have their routes from it.
  */
-import { networkOf } from '../model/address.ts';
+import { familyOf, networkOf } from '../model/address.ts';
 import type { Endpoint, Family, Network, Sandbox } from '../model/records.ts';
-import type { Plan, Resource } from './resource.ts';
+import type { Place, Plan, Resource } from './resource.ts';
 
 /** First of the tables that tsnet uses inside sandboxes. */
 const FIRST_TABLE = 1000;
@@ -26,7 +26,7 @@ interface Gateway {
 
 function gateways(attached: readonly AttachedEndpoint[], family: Family): Gateway[] {
   return attached
-    .filter(({ endpoint }) => endpoint.handOver === undefined)
+    .filter(({ endpoint }) => endpoint.handOver === undefined && endpoint.noDefaultRoute !== true)
     .flatMap(({ endpoint, network }): Gateway[] =>
       endpoint.addresses
         .filter(({ address }) => address.includes(':') === (family === 6))
@@ -63,7 +63,7 @@ export function sandboxPlan(
   attached: readonly AttachedEndpoint[],
 ): Plan {
   const place = { sandbox: sandbox.id };
-  return ([4, 6] as const).flatMap((family): Resource[] => {
+  const own = ([4, 6] as const).flatMap((family): Resource[] => {
     const destination = family === 4 ? '0.0.0.0/0' : '::/0';
     const candidates = gateways(attached, family);
     const foreign = sandbox.foreignDefaultRoutes.includes(family);
@@ -87,6 +87,19 @@ export function sandboxPlan(
       }),
     ];
   });
+  return [...own, ...attached.flatMap(({ endpoint }) => staticRoutes(endpoint, place))];
+}
+
+function staticRoutes({ routes = [], interfaceName: link }: Endpoint, place: Place): Resource[] {
+  return routes.map(({ destination, gateway: via, metric }) => ({
+    kind: 'route',
+    place,
+    family: familyOf(destination),
+    destination,
+    link,
+    via,
+    ...(metric === undefined ? {} : { metric }),
+  }));
 }
 
 /** What changes when a sandbox's plan goes from one to the other; what both have is left alone. */

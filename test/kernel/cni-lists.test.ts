@@ -140,6 +140,68 @@ describe('limits', () => {
   });
 });
 
+describe.each(['0.4.0', '1.0.0'])('what tuning behind it changed, in a list of version %s,', (cniVersion) => {
+  const list = (tune: Json): Json[] => [
+    { ...PODS, cniVersion },
+    { ...LIST, cniVersion, type: 'tuning', dataDir: `${host.dir}/tuning`, ...tune },
+  ];
+  const call = (): { netns: string } => ({ netns: container.path });
+  const check = (prevResult: Json): Promise<Json> =>
+    mustCni(host, 'CHECK', { ...call(), config: { ...PODS, cniVersion, prevResult } });
+  const fails = (prevResult: Json): Promise<Json> =>
+    refusal(host, 'CHECK', { ...call(), config: { ...PODS, cniVersion, prevResult } });
+  const eth0 = (): Promise<string> => container.must('ip', ['link', 'show', 'eth0']);
+
+  test('is right, and what changed besides is not', async () => {
+    // The result of tuning tells the MAC, and neither MTU nor promiscuity.
+    const plugins = list({ mac: '02:00:00:00:00:AB', mtu: 1400, promisc: true });
+    const result = await addList(host, plugins, call());
+    const [, { name: veth = '' } = {}] = result['interfaces'] as { name?: string }[];
+    await check(result);
+    expect(await host.tsnet(['diff'])).toMatchObject({ status: 0 });
+    await container.must('ip', ['link', 'set', 'eth0', 'address', '02:00:00:00:00:cd']);
+    expect(await fails(result)).toMatchObject({ code: 110, msg: expect.stringContaining('MAC of eth0') as string });
+    await container.must('ip', ['link', 'set', 'eth0', 'address', '02:00:00:00:00:ab']);
+    await host.must('ip', ['link', 'set', veth, 'mtu', '1300']);
+    expect(await fails(result)).toMatchObject({ code: 110, msg: expect.stringContaining(`mtu of ${veth}`) as string });
+    await host.mustTsnet(['repair']);
+    await check(result);
+    expect(await eth0()).toMatch(/PROMISC.* mtu 1400 .*02:00:00:00:00:ab/s);
+    await deleteList(host, plugins, result, call());
+    expect(await leftovers(host)).toEqual(NOTHING);
+  });
+
+  test('is left by a daemon that mends the rest', async () => {
+    await host.startDaemon();
+    const plugins = list({ mac: '02:00:00:00:00:ab', mtu: 1400 });
+    const result = await addList(host, plugins, call());
+    const [, { name: veth = '' } = {}] = result['interfaces'] as { name?: string }[];
+    await container.must('ip', ['link', 'set', 'eth0', 'down']);
+    await host.must('ip', ['link', 'set', veth, 'nomaster']);
+    await until(async () => {
+      const [inside, outside] = [await eth0(), await host.must('ip', ['link', 'show', veth])];
+      return inside.includes('state UP') && outside.includes('master cni0');
+    });
+    expect(await eth0()).toMatch(/mtu 1400 .*02:00:00:00:00:ab/s);
+    await check(result);
+    await deleteList(host, plugins, result, call());
+  });
+});
+
+test('CHECK compares the MTU with that of prevResult, where it has one', async () => {
+  const config = { ...PODS, cniVersion: '1.1.0' };
+  const result = await mustCni(host, 'ADD', { config, netns: container.path });
+  const told = (mtu: number): Json => ({
+    ...result,
+    interfaces: (result['interfaces'] as Json[]).map((one) => (one['name'] === 'eth0' ? { ...one, mtu } : one)),
+  });
+  await container.must('ip', ['link', 'set', 'eth0', 'mtu', '1400']);
+  await mustCni(host, 'CHECK', { config: { ...config, prevResult: told(1400) }, netns: container.path });
+  expect(
+    await refusal(host, 'CHECK', { config: { ...config, prevResult: told(1450) }, netns: container.path }),
+  ).toMatchObject({ code: 110 });
+});
+
 /** Bits a second that a sender gets through in a second and a half. */
 async function throughput(from: Namespace, to: Namespace, address: string): Promise<number> {
   const receive = `

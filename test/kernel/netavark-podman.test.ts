@@ -1,18 +1,11 @@
 /** An unmodified podman whose `netavark` is ours, by itself and with a daemon. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Lab, until, type Host } from '../support/lab.ts';
-import {
-  FETCH,
-  lastLine,
-  missingPrograms,
-  namesPid,
-  openPodman,
-  PODMAN_PROGRAMS,
-  type Podman,
-} from '../support/podman.ts';
+import { FETCH, lastLine, namesPid, openPodman, PODMAN_PROGRAMS, type Podman } from '../support/podman.ts';
+import { missingPrograms, skipReason } from '../support/missing-programs.ts';
 
 const missing = missingPrograms([...PODMAN_PROGRAMS, '/usr/lib/podman/aardvark-dns']);
-const reason = missing.length === 0 ? '' : ` (skipped: ${missing.join(', ')} not installed)`;
+const reason = skipReason(missing);
 
 describe.skipIf(missing.length > 0).each(['embedded', 'daemon'] as const)(`podman on tsnet, %s${reason}`, (mode) => {
   const lab = new Lab();

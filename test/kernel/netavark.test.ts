@@ -170,6 +170,66 @@ describe('networks of podman', () => {
     expect(await host.must('ip', ['-4', 'addr', 'show', 'br-inner'])).not.toContain('inet');
   });
 
+  it('bring routes with them, and no default route where they are to bring none', async () => {
+    for (const address of ['10.200.0.1/32', '10.201.0.1/32', 'fd00:200::1/128'])
+      await host.must('ip', ['address', 'add', address, 'dev', 'lo']);
+    const routed: NetworkChoice = {
+      ...WEB,
+      options: { no_default_route: 'true' },
+      routes: [
+        { destination: '10.200.0.0/16', gateway: '10.90.0.1' },
+        { destination: 'fd00:200::/64', gateway: 'fd00:90::1', metric: 7 },
+      ],
+    };
+    const request = containerRequest('c1', [{ network: routed, ips: ['10.90.0.9', 'fd00:90::9'] }]);
+    await setUp(host, box, request);
+    expect(await box.must('ip', ['route'])).toContain('10.200.0.0/16 via 10.90.0.1 dev eth0 proto 157 metric 100');
+    expect(await box.must('ip', ['-6', 'route'])).toContain('fd00:200::/64 via fd00:90::1 dev eth0 proto 157 metric 7');
+    expect(await reaches(box, '10.200.0.1')).toBe(true);
+    expect(await reaches(box, 'fd00:200::1')).toBe(true);
+    expect(await reaches(box, '10.201.0.1')).toBe(false);
+    await box.must('ip', ['route', 'delete', '10.200.0.0/16']);
+    expect((await host.tsnet(['diff'])).stdout).toContain('route 10.200.0.0/16');
+    await host.mustTsnet(['repair']);
+    expect(await reaches(box, '10.200.0.1')).toBe(true);
+    expect(await host.tsnet(['diff'])).toMatchObject({ status: 0 });
+
+    // The default route is that of a network which may have it, though it comes second.
+    await netavark(host, ['teardown', box.path], request);
+    const both = containerRequest('c1', [
+      { network: routed, ips: ['10.90.0.9', 'fd00:90::9'] },
+      { network: DB, ips: ['10.91.0.9'] },
+    ]);
+    await setUp(host, box, both);
+    expect(await box.must('ip', ['route', 'show', 'default'])).toContain('via 10.91.0.1 dev eth1');
+    expect(await reaches(box, '10.201.0.1')).toBe(true);
+    await netavark(host, ['teardown', box.path], both);
+    expect(await leftovers()).toBe('');
+  });
+
+  it('are refused, in one line and with nothing made, where they could not be what podman wants', async () => {
+    const wishes: readonly (readonly [Partial<NetworkChoice>, string])[] = [
+      [{ options: { vlan: '5' } }, 'network db: option vlan of a bridge is not supported'],
+      [{ options: { vrf: 'red' } }, 'network db: option vrf of a bridge is not supported'],
+      [{ options: { mode: 'unmanaged' } }, 'network db: bridge mode unmanaged is not supported'],
+      [{ ipam: 'none' }, 'network db: ipam driver none is not supported: containers need addresses'],
+      [
+        { routes: [{ destination: '10.0.0.0/8', route_type: 'blackhole' }] },
+        'route 10.0.0.0/8: a route of type blackhole is not supported',
+      ],
+      [
+        { routes: [{ destination: '10.0.0.0/8', gateway: 'fd00::1' }] },
+        'connect c1 to podman-db: route 10.0.0.0/8 via fd00::1: the two are of different families',
+      ],
+    ];
+    for (const [wish, error] of wishes) {
+      const request = containerRequest('c1', [{ network: { ...DB, ...wish }, ips: ['10.91.0.9'] }]);
+      const { status, stdout } = await netavark(host, ['setup', box.path], request);
+      expect({ status, answer: JSON.parse(stdout) as unknown }).toEqual({ status: 1, answer: { error } });
+    }
+    expect(await leftovers()).toBe('');
+  });
+
   it('come and go in parallel without a trace', async () => {
     const boxes = Array.from({ length: 6 }, () => lab.namespace('many'));
     const request = (index: number): string =>

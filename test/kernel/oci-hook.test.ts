@@ -4,7 +4,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Lab, must, run, type Host, type Outcome } from '../support/lab.ts';
 import { reaches } from '../support/lan.ts';
-import { missingPrograms, openPodman, PODMAN_PROGRAMS } from '../support/podman.ts';
+import { openPodman, PODMAN_PROGRAMS } from '../support/podman.ts';
+import { missingPrograms, skipReason } from '../support/missing-programs.ts';
 
 interface HookFile {
   readonly hook: { readonly path: string; readonly args: readonly string[]; readonly env: readonly string[] };
@@ -19,7 +20,7 @@ const MODES = [
 ] as const;
 
 const missing = missingPrograms(['runc', 'crun', 'busybox']);
-const reason = missing.length === 0 ? '' : ` (skipped: ${missing.join(', ')} not installed)`;
+const reason = skipReason(missing);
 
 describe.skipIf(missing.length > 0).each(MODES)(`the hook of %s, %s${reason}`, (runtime, mode) => {
   const lab = new Lab();

@@ -7,11 +7,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { leftovers, mustCni, NOTHING, pluginFolder } from '../support/cni-stage.ts';
 import { openCri, type Cri } from '../support/cri-client.ts';
 import { Lab, must, until, type Host } from '../support/lab.ts';
-import { missingPrograms } from '../support/runtime-suite.ts';
+import { missingPrograms, skipReason } from '../support/missing-programs.ts';
 
 const missing = missingPrograms(['containerd', 'ctr', 'runc', 'busybox']);
-const reason =
-  missing.length === 0 ? '' : ` (skipped: ${missing.join(', ')} not installed; \`make test\` installs them)`;
+const reason = skipReason(missing);
 
 const PODS = {
   cniVersion: '1.0.0',

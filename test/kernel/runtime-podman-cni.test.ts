@@ -5,11 +5,10 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { leftovers, NOTHING, pluginFolder } from '../support/cni-stage.ts';
 import { Lab, must, until, type Host } from '../support/lab.ts';
-import { missingPrograms } from '../support/runtime-suite.ts';
+import { missingPrograms, skipReason } from '../support/missing-programs.ts';
 
 const missing = missingPrograms(['podman', 'conmon', 'runc', 'busybox']);
-const reason =
-  missing.length === 0 ? '' : ` (skipped: ${missing.join(', ')} not installed; \`make test\` installs them)`;
+const reason = skipReason(missing);
 
 const NETWORK = {
   cniVersion: '0.4.0',

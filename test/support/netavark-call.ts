@@ -4,6 +4,13 @@ import type { Host, Namespace, Outcome } from './lab.ts';
 
 export const NETAVARK = path.resolve(import.meta.dirname, '../../dist/netavark');
 
+export interface Route {
+  readonly destination: string;
+  readonly gateway?: string;
+  readonly metric?: number;
+  readonly route_type?: string;
+}
+
 export interface NetworkChoice {
   readonly name: string;
   readonly driver?: string;
@@ -12,6 +19,7 @@ export interface NetworkChoice {
   readonly subnets?: readonly string[];
   readonly internal?: boolean;
   readonly options?: Readonly<Record<string, string>>;
+  readonly routes?: readonly Route[];
   readonly ipam?: string;
 }
 
@@ -32,6 +40,7 @@ export function networkInfo(choice: NetworkChoice): Record<string, unknown> {
     internal,
     dns_enabled: false,
     ...(choice.options === undefined ? {} : { options: choice.options }),
+    ...(choice.routes === undefined ? {} : { routes: choice.routes }),
     ipam_options: { driver: choice.ipam ?? 'host-local' },
   };
 }

@@ -1,5 +1,4 @@
 /** A real podman whose network helper is ours: its state in the folder of a throw-away host, its containers busybox. */
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { must, until, type Host, type Outcome, type RunOptions } from './lab.ts';
@@ -13,18 +12,6 @@ const DEBIAN_HELPERS = '/usr/lib/podman';
 const NAMES_PID = '/run/containers/networks/aardvark-dns/aardvark.pid';
 
 export const PODMAN_PROGRAMS = ['podman', 'conmon', 'runc', 'busybox'];
-
-/** Names of programs that are not installed. */
-export function missingPrograms(names: readonly string[]): string[] {
-  return names.filter((name) => {
-    try {
-      execFileSync('sh', ['-c', 'command -v "$1"', 'sh', name], { stdio: 'ignore' });
-      return false;
-    } catch {
-      return true;
-    }
-  });
-}
 
 export interface Podman {
   run(args: readonly string[], options?: RunOptions): Promise<Outcome>;

@@ -1,8 +1,8 @@
 /** What `tsnet connect NETWORK RUNTIME:NAME` promises for containers of a real runtime, whichever it is. */
-import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { missingPrograms, skipReason } from './missing-programs.ts';
 import { Lab, must, run, until, type Host, type Outcome } from './lab.ts';
 
 export interface Runtime {
@@ -19,23 +19,10 @@ export interface Runtime {
 const IMAGE = 'tsnet-test';
 const APPLETS = ['sh', 'ip', 'ping', 'sleep', 'httpd', 'nc', 'cat', 'mkdir'];
 
-/** Those of the programs that are not installed. */
-export function missingPrograms(names: readonly string[]): string[] {
-  return names.filter((name) => {
-    try {
-      execFileSync('sh', ['-c', 'command -v "$1"', 'sh', name], { stdio: 'ignore' });
-      return false;
-    } catch {
-      return true;
-    }
-  });
-}
-
 /** Defines the tests, or skips them with the reason when the runtime is not installed. */
 export function describeRuntime(runtime: Runtime): void {
   const missing = missingPrograms([...runtime.needs, 'busybox']);
-  const reason =
-    missing.length === 0 ? '' : ` (skipped: ${missing.join(', ')} not installed; \`make test\` installs them)`;
+  const reason = skipReason(missing);
   describe.skipIf(missing.length > 0)(`containers of a real ${runtime.name}${reason}`, () => {
     containerTests(runtime);
   });

@@ -34,6 +34,17 @@ const attach = {
   aliases: optional(texts('Further names on the network')),
   ports: optional(texts('[IP:][HOST[-END]]:CONTAINER[-END][/tcp|udp|sctp]')),
   gatewayPriority: optional(Type.Integer({ description: 'The highest gives the default route' })),
+  noDefaultRoute: optional(flag('What leaves the subnets of the network does not go by it')),
+  routes: optional(
+    Type.Array(
+      exactly({
+        destination: text('Subnet'),
+        gateway: text('Next hop'),
+        metric: optional(Type.Integer({ minimum: 0, maximum: 0xffff_ffff, description: 'The lowest wins' })),
+      }),
+      { description: 'Routes in the container' },
+    ),
+  ),
   driverOptions: optional(pairs('Options of the driver')),
   runtimeHoldsPorts: optional(flag('The runtime of the container binds the host ports itself')),
   bandwidth: optional(

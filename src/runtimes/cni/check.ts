@@ -28,7 +28,7 @@ export async function check(call: CniCall): Promise<undefined> {
   if (index === -1) throw new CniError(7, `prevResult has no interface ${config.interfaceName} of the container`);
   const told = result.ips.filter((ip) => interfaceOf(ip) === index).map(({ address }) => address);
   refuseOthers(endpoint, told);
-  // Plugins behind us may have given it another MAC or MTU, and say so.
+  // Plugins behind us may have given it another MAC, which they tell, and another MTU, which "tuning" does not tell.
   const { mac, mtu }: JsonObject = result.interfaces[index] ?? {};
   const link = { ...(typeof mac === 'string' ? { mac } : {}), ...(typeof mtu === 'number' ? { mtu } : {}) };
   const drift = await engine.checkContainer({ container, network: config.network, link });

@@ -5,6 +5,7 @@ import { TsnetError } from '../../model/error.ts';
 import { checkAlias } from '../../model/names.ts';
 import type { Family } from '../../model/records.ts';
 import type { ContainerRequest, PodmanAttachment } from './container-request.ts';
+import { isTrue } from './network-plan.ts';
 import type { Publisher } from './published-ports.ts';
 
 /** Podman's search domain: aliases under it save the resolver of a container a question outside. */
@@ -23,6 +24,8 @@ export function attachOptions(container: ContainerRequest, attachment: PodmanAtt
     ...(staticMac === undefined ? {} : { mac: staticMac }),
     // The lowest metric gives the default route; ours is the highest priority.
     ...(metric !== undefined && /^\d{1,9}$/.test(metric) ? { gatewayPriority: DEFAULT_METRIC - Number(metric) } : {}),
+    ...(isTrue(network.options['no_default_route']) ? { noDefaultRoute: true } : {}),
+    ...(network.routes.length === 0 ? {} : { routes: network.routes }),
     aliases: aliases(container, attachment),
     // Podman's conmon binds them.
     runtimeHoldsPorts: true,

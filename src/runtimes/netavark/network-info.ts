@@ -1,8 +1,10 @@
 /** A network as podman describes it: the same object in `network_info`, in `create` and in the plugin interface. */
 import { canonicalAddress, isAddress, networkOf } from '../../model/address.ts';
 import { TsnetError } from '../../model/error.ts';
+import type { StaticRoute } from '../../model/records.ts';
 import {
   flag,
+  has,
   objects,
   optionalMember,
   optionalText,
@@ -10,6 +12,7 @@ import {
   text,
   texts,
   undecodable,
+  whole,
   type Fields,
 } from './json-fields.ts';
 
@@ -28,7 +31,7 @@ export interface PodmanNetwork {
   /** The bridge, or the parent of macvlan and ipvlan. */
   readonly networkInterface?: string;
   readonly subnets: readonly PodmanSubnet[];
-  readonly hasRoutes: boolean;
+  readonly routes: readonly StaticRoute[];
   readonly ipv6Enabled: boolean;
   readonly internal: boolean;
   readonly dnsEnabled: boolean;
@@ -52,7 +55,7 @@ export function readNetwork(fields: Fields): PodmanNetwork {
     driver: text(fields, 'driver'),
     ...(networkInterface === undefined || networkInterface === '' ? {} : { networkInterface }),
     subnets: objects(fields, 'subnets').map(readSubnet),
-    hasRoutes: objects(fields, 'routes').length > 0,
+    routes: objects(fields, 'routes').map(readRoute),
     ipv6Enabled: flag(fields, 'ipv6_enabled'),
     internal: flag(fields, 'internal'),
     dnsEnabled: flag(fields, 'dns_enabled'),
@@ -90,6 +93,23 @@ function readSubnet(fields: Fields): PodmanSubnet {
     ...(range === undefined
       ? {}
       : { leaseRange: { ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) } }),
+  };
+}
+
+/** netavark's own. */
+const DEFAULT_METRIC = 100;
+const MOST_METRIC = 0xffff_ffff;
+
+function readRoute(fields: Fields): StaticRoute {
+  const destination = prefix(text(fields, 'destination'), `${fields.path}.destination`);
+  const type = optionalText(fields, 'route_type') ?? 'unicast';
+  if (type !== 'unicast') {
+    throw new TsnetError('UNSUPPORTED', `route ${destination}: a route of type ${type} is not supported`);
+  }
+  return {
+    destination,
+    gateway: address(text(fields, 'gateway'), `${fields.path}.gateway`),
+    metric: has(fields, 'metric') ? whole(fields, 'metric', MOST_METRIC) : DEFAULT_METRIC,
   };
 }
 

@@ -60,7 +60,7 @@ interface DriverOptions {
 }
 
 function driverOptions(network: PodmanNetwork, uplink: () => string | undefined): DriverOptions {
-  refuseRoutes(network);
+  refuseAddressing(network);
   if (network.isPlugins === true) return pluginOptions(network);
   switch (network.driver) {
     case 'bridge':
@@ -84,9 +84,7 @@ function refuse({ name }: PodmanNetwork, why: string): never {
   throw new TsnetError('UNSUPPORTED', `network ${name}: ${why}`);
 }
 
-function refuseRoutes(network: PodmanNetwork): void {
-  if (network.hasRoutes) refuse(network, 'static routes are not supported');
-  if (isTrue(network.options['no_default_route'])) refuse(network, 'option no_default_route is not supported');
+function refuseAddressing(network: PodmanNetwork): void {
   if (network.ipamDriver === 'none') refuse(network, 'ipam driver none is not supported: containers need addresses');
   if (network.ipamDriver !== 'dhcp' && network.subnets.length === 0) refuse(network, 'it has no subnets');
   for (const family of [4, 6] as const) {
@@ -97,7 +95,7 @@ function refuseRoutes(network: PodmanNetwork): void {
 }
 
 /** As Rust's and Go's parsers of booleans between them take it. */
-function isTrue(value: string | undefined): boolean {
+export function isTrue(value: string | undefined): boolean {
   return value !== undefined && ['true', '1', 't'].includes(value.toLowerCase());
 }
 
