@@ -1,6 +1,7 @@
 /** All groups, in the order in which they are measured and shown. */
 import { attach } from './control-plane/attach.ts';
 import { burst } from './control-plane/burst.ts';
+import { claims } from './control-plane/claims.ts';
 import { commandLine, startUp } from './control-plane/command-line.ts';
 import { crowd } from './control-plane/crowd.ts';
 import { daemon } from './control-plane/daemon.ts';
@@ -30,6 +31,7 @@ export const GROUPS: readonly Group[] = [
   ...perBackend(attach, daemon, commandLine, networks, publish, burst, repair),
   macvlan,
   remotePeers,
+  claims,
   crowd,
   dns,
   ...perBackend(cni, tsnetCni, netavark, tsnetNetavark, dockerd),

@@ -6,6 +6,7 @@ import { parseClusterStore } from '../../src/model/cluster-address.ts';
 import { openClusterStore } from '../../src/store/cluster/open-cluster-store.ts';
 
 export const ETCD_URL = 'etcd://127.0.0.1:2379';
+export const ETCD_HTTP = 'http://127.0.0.1:2379';
 
 /** Ticks a second of /proc/PID/stat (sysconf(_SC_CLK_TCK), 100 on every Linux that matters). */
 const TICKS = 100;
@@ -17,12 +18,11 @@ export interface Usage {
 
 /** Rejects when it does not serve within 20 s. */
 export async function startEtcd(dir: string): Promise<ChildProcess> {
-  const url = 'http://127.0.0.1:2379';
   const etcd = spawn(
     'etcd',
     [
       ...['--data-dir', dir, '--logger', 'zap', '--log-level', 'error', '--quota-backend-bytes', String(8 << 30)],
-      ...['--listen-client-urls', url, '--advertise-client-urls', url],
+      ...['--listen-client-urls', ETCD_HTTP, '--advertise-client-urls', ETCD_HTTP],
       ...['--listen-peer-urls', 'http://127.0.0.1:2380', '--initial-advertise-peer-urls', 'http://127.0.0.1:2380'],
       ...['--initial-cluster', 'default=http://127.0.0.1:2380'],
     ],
