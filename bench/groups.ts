@@ -10,6 +10,7 @@ import { macvlan } from './control-plane/macvlan.ts';
 import { networks } from './control-plane/networks.ts';
 import { remotePeers } from './control-plane/peers.ts';
 import { publish } from './control-plane/publish.ts';
+import { reach } from './control-plane/reach.ts';
 import { repair } from './control-plane/repair.ts';
 import { connections } from './data-plane/connections.ts';
 import { overlay } from './data-plane/overlay.ts';
@@ -32,6 +33,7 @@ export const GROUPS: readonly Group[] = [
   macvlan,
   remotePeers,
   claims,
+  reach,
   crowd,
   dns,
   ...perBackend(cni, tsnetCni, netavark, tsnetNetavark, dockerd),

@@ -16,15 +16,15 @@ export interface Usage {
   readonly rssBytes: number;
 }
 
-/** Rejects when it does not serve within 20 s. */
-export async function startEtcd(dir: string): Promise<ChildProcess> {
+/** On all addresses of this namespace. Rejects when it does not serve within 20 s. */
+export async function startEtcd(dir: string, ...more: readonly string[]): Promise<ChildProcess> {
   const etcd = spawn(
     'etcd',
     [
       ...['--data-dir', dir, '--logger', 'zap', '--log-level', 'error', '--quota-backend-bytes', String(8 << 30)],
-      ...['--listen-client-urls', ETCD_HTTP, '--advertise-client-urls', ETCD_HTTP],
+      ...['--listen-client-urls', 'http://0.0.0.0:2379', '--advertise-client-urls', ETCD_HTTP],
       ...['--listen-peer-urls', 'http://127.0.0.1:2380', '--initial-advertise-peer-urls', 'http://127.0.0.1:2380'],
-      ...['--initial-cluster', 'default=http://127.0.0.1:2380'],
+      ...['--initial-cluster', 'default=http://127.0.0.1:2380', ...more],
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );

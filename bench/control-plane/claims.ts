@@ -11,7 +11,7 @@ import { parseClusterStore } from '../../src/model/cluster-address.ts';
 import { openClusterStore } from '../../src/store/cluster/open-cluster-store.ts';
 import { Agent, type Joined, type Tally } from '../cluster/agent.ts';
 import { openBareWriter } from '../cluster/bare-puts.ts';
-import { ETCD_HTTP, ETCD_URL, startEtcd, usageOf } from '../cluster/etcd-process.ts';
+import { ETCD_HTTP, ETCD_URL, startEtcd } from '../cluster/etcd-process.ts';
 import { simulatedNetwork } from '../cluster/layout.ts';
 import type { Group, Row } from '../group.ts';
 import { inTurn } from '../in-turn.ts';
@@ -37,7 +37,7 @@ async function rate<T>(everybody: readonly T[], count: number, once: (one: T) =>
 
 async function measure(): Promise<Row[]> {
   requireInstalled('etcd-server', 'etcd');
-  const etcd = await startEtcd('/run/etcd');
+  await startEtcd('/run/etcd');
   const network = simulatedNetwork(NETWORK, SUBNET);
   const store = await openClusterStore({ store: parseClusterStore(ETCD_URL) });
   await createNetwork(store, network, [4096 + NETWORK]);
@@ -54,7 +54,6 @@ async function measure(): Promise<Row[]> {
     () => rate(hosts, CLAIMS, ([agent, joined]) => agent.claim(joined)),
     () => rate(writers, CLAIMS, (writer) => writer.put()),
   );
-  if (process.env['OB_DEBUG']) console.error({ ours, peer }, usageOf(etcd.pid ?? 0), process.cpuUsage());
   if (tally.failures > 0) throw new Error(`${String(tally.failures)} claims failed`);
   return [
     {
