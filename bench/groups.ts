@@ -19,6 +19,7 @@ import { dns } from './dns/names.ts';
 import type { Group } from './group.ts';
 import { cni } from './peers/cni.ts';
 import { dockerd } from './peers/dockerd.ts';
+import { dockerdOverlay } from './peers/dockerd-overlay.ts';
 import { netavark, tsnetNetavark } from './peers/netavark.ts';
 import { tsnetCni } from './peers/tsnet-cni.ts';
 import { BACKENDS, type Backend } from './tsnet-host.ts';
@@ -37,5 +38,6 @@ export const GROUPS: readonly Group[] = [
   crowd,
   dns,
   ...perBackend(cni, tsnetCni, netavark, tsnetNetavark, dockerd),
+  dockerdOverlay,
   ...perBackend(connections, paths, overlay),
 ];

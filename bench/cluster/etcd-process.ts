@@ -16,15 +16,25 @@ export interface Usage {
   readonly rssBytes: number;
 }
 
+export interface EtcdOptions {
+  /** Where it says that it is; version 2 of its API sends its clients there. */
+  readonly advertise?: string;
+  /** Serves version 2 as well, which etcd has had behind a switch since 3.4. */
+  readonly v2?: boolean;
+}
+
 /** On all addresses of this namespace. Rejects when it does not serve within 20 s. */
-export async function startEtcd(dir: string, ...more: readonly string[]): Promise<ChildProcess> {
+export async function startEtcd(
+  dir: string,
+  { advertise = ETCD_HTTP, v2 = false }: EtcdOptions = {},
+): Promise<ChildProcess> {
   const etcd = spawn(
     'etcd',
     [
       ...['--data-dir', dir, '--logger', 'zap', '--log-level', 'error', '--quota-backend-bytes', String(8 << 30)],
-      ...['--listen-client-urls', 'http://0.0.0.0:2379', '--advertise-client-urls', ETCD_HTTP],
+      ...['--listen-client-urls', 'http://0.0.0.0:2379', '--advertise-client-urls', advertise],
       ...['--listen-peer-urls', 'http://127.0.0.1:2380', '--initial-advertise-peer-urls', 'http://127.0.0.1:2380'],
-      ...['--initial-cluster', 'default=http://127.0.0.1:2380', ...more],
+      ...['--initial-cluster', 'default=http://127.0.0.1:2380', ...(v2 ? ['--enable-v2'] : [])],
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );

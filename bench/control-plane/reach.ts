@@ -25,7 +25,7 @@ export async function reached(connect: () => Promise<unknown>, asker: string, ad
 }
 
 /** Two daemons on a network with a container each that stays; answers how to reach one more. */
-export async function overlayOf(dir: string): Promise<{ readonly here: Engine; readonly asker: string }> {
+export async function overlayOf(dir: string): Promise<{ readonly here: Engine; readonly stays: string; readonly asker: string }> {
   const [here, there] = await Promise.all(HOSTS.map((host) => startTsnet(host, dir)));
   if (here === undefined || there === undefined) throw new Error('two hosts');
   await here.createNetwork({ name: 'ov', driver: 'overlay', ipam: [{ subnet: '10.77.0.0/16' }] });
@@ -35,7 +35,7 @@ export async function overlayOf(dir: string): Promise<{ readonly here: Engine; r
   const [stays, asker] = [await makeContainer('stays'), await makeContainer('asks')];
   await here.connect({ network: 'ov', container: stays, ip: '10.77.0.2' });
   await there.connect({ network: 'ov', container: asker, ip: '10.77.0.3' });
-  return { here, asker };
+  return { here, stays, asker };
 }
 
 async function measure(dir: string): Promise<Row[]> {
