@@ -25,7 +25,9 @@ export async function reached(connect: () => Promise<unknown>, asker: string, ad
 }
 
 /** Two daemons on a network with a container each that stays; answers how to reach one more. */
-export async function overlayOf(dir: string): Promise<{ readonly here: Engine; readonly stays: string; readonly asker: string }> {
+export async function overlayOf(
+  dir: string,
+): Promise<{ readonly here: Engine; readonly stays: string; readonly asker: string }> {
   const [here, there] = await Promise.all(HOSTS.map((host) => startTsnet(host, dir)));
   if (here === undefined || there === undefined) throw new Error('two hosts');
   await here.createNetwork({ name: 'ov', driver: 'overlay', ipam: [{ subnet: '10.77.0.0/16' }] });

@@ -106,7 +106,13 @@ async function measure(dir: string): Promise<Row[]> {
     { name: 'connect is answered', ...answered, ...common },
     { name: 'throughput, container ↔ container', ...throughput, ...flow, promise: { atLeast: 1 } },
     { name: 'host ↔ host (dockerd ÷ it)', ours: bare, peer: throughput.peer, ...flow },
-    { name: 'container ↔ container ÷ host ↔ host', ours: throughput.ours, peer: bare, ...flow, peerName: 'host ↔ host' },
+    {
+      name: 'container ↔ container ÷ host ↔ host',
+      ours: throughput.ours,
+      peer: bare,
+      ...flow,
+      peerName: 'host ↔ host',
+    },
   ];
 }
 
