@@ -22,13 +22,15 @@ export function kept(row: Row): boolean | undefined {
   if (promise === undefined) return undefined;
   if ('atMost' in promise) return ratio(row) <= promise.atMost;
   if ('atLeast' in promise) return ratio(row) >= promise.atLeast;
-  return median(row.ours) <= promise.medianAtMost;
+  if ('medianAtMost' in promise) return median(row.ours) <= promise.medianAtMost;
+  return median(row.ours) >= promise.medianAtLeast;
 }
 
 function promised(promise: Promised, unit: string): string {
   if ('atMost' in promise) return `≤ ${promise.atMost} ×`;
   if ('atLeast' in promise) return `≥ ${promise.atLeast} ×`;
-  return `≤ ${number(promise.medianAtMost)} ${unit}`;
+  if ('medianAtMost' in promise) return `≤ ${number(promise.medianAtMost)} ${unit}`;
+  return `≥ ${number(promise.medianAtLeast)} ${unit}`;
 }
 
 function cells(row: Row): string[] {

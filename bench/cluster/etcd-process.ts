@@ -6,6 +6,7 @@ import { parseClusterStore } from '../../src/model/cluster-address.ts';
 import { openClusterStore } from '../../src/store/cluster/open-cluster-store.ts';
 
 export const ETCD_URL = 'etcd://127.0.0.1:2379';
+export const ETCD_HTTP = 'http://127.0.0.1:2379';
 
 /** Ticks a second of /proc/PID/stat (sysconf(_SC_CLK_TCK), 100 on every Linux that matters). */
 const TICKS = 100;
@@ -15,16 +16,25 @@ export interface Usage {
   readonly rssBytes: number;
 }
 
-/** Rejects when it does not serve within 20 s. */
-export async function startEtcd(dir: string): Promise<ChildProcess> {
-  const url = 'http://127.0.0.1:2379';
+export interface EtcdOptions {
+  /** Where it says that it is; version 2 of its API sends its clients there. */
+  readonly advertise?: string;
+  /** Serves version 2 as well, which etcd has had behind a switch since 3.4. */
+  readonly v2?: boolean;
+}
+
+/** On all addresses of this namespace. Rejects when it does not serve within 20 s. */
+export async function startEtcd(
+  dir: string,
+  { advertise = ETCD_HTTP, v2 = false }: EtcdOptions = {},
+): Promise<ChildProcess> {
   const etcd = spawn(
     'etcd',
     [
       ...['--data-dir', dir, '--logger', 'zap', '--log-level', 'error', '--quota-backend-bytes', String(8 << 30)],
-      ...['--listen-client-urls', url, '--advertise-client-urls', url],
+      ...['--listen-client-urls', 'http://0.0.0.0:2379', '--advertise-client-urls', advertise],
       ...['--listen-peer-urls', 'http://127.0.0.1:2380', '--initial-advertise-peer-urls', 'http://127.0.0.1:2380'],
-      ...['--initial-cluster', 'default=http://127.0.0.1:2380'],
+      ...['--initial-cluster', 'default=http://127.0.0.1:2380', ...(v2 ? ['--enable-v2'] : [])],
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );

@@ -13,6 +13,7 @@ import { inNetns } from '../../src/kernel/netns.ts';
 const AF_INET = 2;
 const SOCK_STREAM = 1;
 const SOCK_RAW = 3;
+const IPPROTO_ICMP = 1;
 const IPPROTO_TCP = 6;
 /** The sender writes the IP header itself. */
 const IPPROTO_RAW = 255;
@@ -120,6 +121,24 @@ export function openRaw(via: string): number {
   const address = socketAddress(via, 0);
   check(calls.connect(fd, address, address.length));
   return fd;
+}
+
+/** A socket for ICMP with one peer: it hears nobody else. Its kernel fills in no checksum. */
+export function openEcho(address: string): number {
+  const fd = check(calls.socket(AF_INET, SOCK_RAW, IPPROTO_ICMP));
+  const peer = socketAddress(address, 0);
+  check(calls.connect(fd, peer, peer.length));
+  return fd;
+}
+
+const dropped = Buffer.alloc(1);
+
+/** Takes a packet from a raw socket, if there is one, and drops it. */
+export function tryDropPacket(fd: number): boolean {
+  const taken = calls.recv(fd, dropped, dropped.length, MSG_DONTWAIT);
+  if (taken < 0 && koffi.errno() === EAGAIN) return false;
+  check(taken);
+  return true;
 }
 
 /** Packets of one size that lie in memory, ready to be sent by one system call. */

@@ -1,7 +1,7 @@
 /**
  * Hosts of a cluster: namespaces on one switch, each with a daemon of its own, and an etcd beside them.
  *
- *     store 192.168.77.100 ── switch ── 192.168.77.1, .2, .3 … hosts
+ *     store 192.168.77.100 (.101, .102 …) ── switch ── 192.168.77.1, .2, .3 … hosts
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -28,16 +28,24 @@ export interface ClusterState {
   readonly sessionRemainingMs?: number;
   readonly hostId: string;
   readonly held: number;
-  readonly store: { readonly reachable: boolean };
+  readonly store: { readonly reachable: boolean; readonly endpoint?: string };
   readonly hosts: readonly { readonly id: string; readonly address: string; readonly state: string }[];
   readonly networks: readonly { readonly name: string; readonly endpoints: number; readonly entries: number }[];
 }
 
-export interface ClusterStage {
+/** An etcd on a machine of its own. */
+export interface StoreMember {
   readonly etcd: EtcdServer;
-  readonly store: Namespace;
-  /** Cuts the store off, silently. */
-  readonly plugStore: (state: 'up' | 'down') => Promise<void>;
+  readonly namespace: Namespace;
+  readonly address: string;
+  /** Its link to the switch: cuts it off silently. */
+  readonly plug: (state: 'up' | 'down') => Promise<void>;
+}
+
+export interface ClusterStage {
+  /** The first of the members. */
+  readonly etcd: EtcdServer;
+  readonly members: readonly StoreMember[];
   readonly hosts: readonly ClusterHost[];
   /** One more namespace on the switch. */
   readonly plugIn: (namespace: Namespace, port: string, address: string) => Promise<void>;
@@ -46,6 +54,8 @@ export interface ClusterStage {
 
 export interface ClusterStageOptions {
   readonly hosts: number;
+  /** Servers of the store. */
+  readonly members?: number;
   /** Time to live of a host's session, seconds; its grace is two thirds of it. */
   readonly ttl?: number;
   /** Further keys of every daemon.json. */
@@ -53,7 +63,7 @@ export interface ClusterStageOptions {
 }
 
 export async function openClusterStage(lab: Lab, options: ClusterStageOptions): Promise<ClusterStage> {
-  const { hosts: count, ttl = 15, config = {} } = options;
+  const { hosts: count, members: servers = 1, ttl = 15, config = {} } = options;
   const underlay = lab.namespace('ul');
   await must('ip', ['-n', underlay.name, 'link', 'add', 'sw', 'type', 'bridge']);
   await must('ip', ['-n', underlay.name, 'link', 'set', 'sw', 'up']);
@@ -64,10 +74,17 @@ export async function openClusterStage(lab: Lab, options: ClusterStageOptions): 
   const plug = (port: string) => async (state: 'up' | 'down') => {
     await must('ip', ['-n', underlay.name, 'link', 'set', port, state]);
   };
-  const store = lab.namespace('store');
-  await plugIn(store, 'store', '192.168.77.100');
-  const etcd = new EtcdServer({ namespace: store, addresses: ['192.168.77.100'] });
-  await etcd.start();
+  const addresses = Array.from({ length: servers }, (_, index) => `192.168.77.${String(100 + index)}`);
+  const members: StoreMember[] = [];
+  for (const [index, address] of addresses.entries()) {
+    const namespace = lab.namespace('store');
+    await plugIn(namespace, `store${String(index)}`, address);
+    const etcd = new EtcdServer({ namespace, addresses: [address], ...(servers === 1 ? {} : { members: addresses }) });
+    members.push({ etcd, namespace, address, plug: plug(`store${String(index)}`) });
+  }
+  await Promise.all(members.map(({ etcd }) => etcd.start()));
+  const [first] = members;
+  if (first === undefined) throw new Error('a store has a server');
   const hosts: ClusterHost[] = [];
   for (let number = 1; number <= count; number++) {
     const address = `192.168.77.${String(number)}`;
@@ -76,7 +93,7 @@ export async function openClusterStage(lab: Lab, options: ClusterStageOptions): 
     writeFileSync(
       path.join(host.dir, 'daemon.json'),
       JSON.stringify({
-        'cluster-store': 'etcd://192.168.77.100:2379',
+        'cluster-store': `etcd://${addresses.map((one) => `${one}:2379`).join()}`,
         'cluster-store-opts': { ttl: String(ttl) },
         'cluster-advertise': 'up0',
         'firewall-backend': 'nftables',
@@ -89,14 +106,13 @@ export async function openClusterStage(lab: Lab, options: ClusterStageOptions): 
   // With so short a life a session may be over before a daemon that starts has come to itself.
   for (const one of hosts) await until(async () => (await one.info()).session === 'held', 20_000);
   return {
-    etcd,
-    store,
-    plugStore: plug('store'),
+    etcd: first.etcd,
+    members,
     plugIn,
     hosts,
     close: async () => {
       for (const one of hosts) await one.killDaemon('SIGKILL');
-      await etcd.stop();
+      for (const { etcd } of members) await etcd.stop();
     },
   };
 }

@@ -18,6 +18,8 @@ export interface EtcdPlace {
   readonly addresses: readonly string[];
   /** Its own certificate, and who must have signed those of its clients. */
   readonly tls?: EtcdTls;
+  /** One of several: all members by the address at which the others find them, port 2380. */
+  readonly members?: readonly string[];
 }
 
 export class EtcdServer {
@@ -30,17 +32,19 @@ export class EtcdServer {
     this.#place = place;
   }
 
-  /** Starts it, on the data that it had, and waits until it serves. */
+  /** Starts it, on the data that it had, and waits until it serves: one of several needs the most of them for that. */
   async start(): Promise<void> {
-    const { namespace, addresses, tls } = this.#place;
+    const { namespace, addresses, tls, members = ['127.0.0.1'] } = this.#place;
+    const own = addresses.find((address) => members.includes(address)) ?? '127.0.0.1';
+    const peers = members.map((address) => `${address}=http://${address}:2380`);
     const urls = [...addresses, '127.0.0.1'].map(
       (address) => `${tls === undefined ? 'http' : 'https'}://${address}:2379`,
     );
     const server = namespace.start('etcd', [
-      ...['--name', 'test', '--data-dir', path.join(this.#dir, 'data'), '--log-level', 'error', '--logger', 'zap'],
+      ...['--name', own, '--data-dir', path.join(this.#dir, 'data'), '--log-level', 'error', '--logger', 'zap'],
       ...['--listen-client-urls', urls.join(), '--advertise-client-urls', urls.join()],
-      ...['--listen-peer-urls', 'http://127.0.0.1:2380', '--initial-advertise-peer-urls', 'http://127.0.0.1:2380'],
-      ...['--initial-cluster', 'test=http://127.0.0.1:2380'],
+      ...['--listen-peer-urls', `http://${own}:2380`, '--initial-advertise-peer-urls', `http://${own}:2380`],
+      ...['--initial-cluster', peers.join()],
       ...(tls === undefined ? [] : ['--cert-file', tls.cert, '--key-file', tls.key]),
       ...(tls === undefined ? [] : ['--trusted-ca-file', tls.ca, '--client-cert-auth']),
     ]);
