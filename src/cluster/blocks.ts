@@ -30,6 +30,8 @@ export interface BlocksOptions {
   /** Addresses of the network that endpoints of this host have. */
   readonly addresses: () => Iterable<string>;
   readonly isActive: () => boolean;
+  /** @throws TsnetError RUNTIME where this host is not in the cluster now */
+  readonly beInTouch: () => void;
   /** A block is this host's from now on, before the store tells. */
   readonly took: (item: StoredItem) => void;
   /** What people call a host. */
@@ -52,13 +54,19 @@ export interface Blocks {
   claim(request: ClaimRequest): Promise<ClaimedFromBlock>;
   /** The endpoint of these addresses is on record, or will not be. */
   settle(addresses: readonly string[]): void;
-  own(): Block[];
+  /** Whether the store has a block of this host's. */
+  hasAny(): boolean;
+  /** In so many milliseconds `tend` has something to do, though nothing happens; undefined: nothing. */
+  dueInMs(): number | undefined;
   /**
    * This host's blocks against its record: takes those again that its containers are in, gives those back that have been empty
    * for long. Rejects where the store cannot be asked.
    */
   tend(): Promise<BlockConflict[]>;
 }
+
+/** What was to be given back, and may not have been, is looked at again after so long. */
+const AGAIN_MS = 1000;
 
 export function openBlocks(options: BlocksOptions): Blocks {
   const { network, self, layout, mirror, clock, random, quarantineMs, leaseOf, nameOf } = options;
@@ -183,7 +191,7 @@ export function openBlocks(options: BlocksOptions): Blocks {
       if (taken) continue;
       const rested = firstChoice(own(), wanted, 'resting');
       if (rested !== undefined) return { chosen: rested, isNewBlock };
-      if (failure !== undefined) throw failure;
+      if (failure !== undefined) throw noneTaken(failure);
       throw new TsnetError(
         'EXHAUSTED',
         `connect ${request.sandboxName} to ${network.name}: this host's blocks are full, and all ${layout.count} of the network are taken; disconnect containers, or make a network with a larger subnet or smaller blocks`,
@@ -221,7 +229,14 @@ export function openBlocks(options: BlocksOptions): Blocks {
     settle: (settled) => {
       for (const address of settled) underWay.delete(address);
     },
-    own,
+    hasAny: () => blocks.all().length > 0 || blocks.doubtful().length > 0,
+    dueInMs: () => {
+      if (blocks.doubtful().length > 0) return AGAIN_MS;
+      const used = inUse();
+      const times = blocks.all().flatMap(({ name }) => (used.has(name) ? [] : [emptySince.get(name) ?? clock.now()]));
+      if (times.length === 0) return undefined;
+      return isActive() ? Math.max(0, Math.min(...times) + quarantineMs - clock.now()) : 0;
+    },
     tend: async () => {
       const conflicts: BlockConflict[] = [];
       for (const name of inUse()) {
@@ -245,4 +260,12 @@ export function openBlocks(options: BlocksOptions): Blocks {
       return conflicts;
     },
   };
+}
+
+/** The store does not answer: who reads it should know why that matters now, and did not a moment ago. */
+function noneTaken(error: unknown): unknown {
+  if (!(error instanceof TsnetError) || (error.code !== 'RUNTIME' && error.code !== 'TIMEOUT')) return error;
+  return new TsnetError(error.code, `this host's blocks have no room, and it cannot take another: ${error.message}`, {
+    cause: error,
+  });
 }

@@ -20,6 +20,8 @@ export interface OwnBlocksOptions {
   readonly layout: BlockLayout;
   /** The blocks of the network, as far as they are known. */
   readonly mirror: Mirror;
+  /** @throws TsnetError RUNTIME where this host is not in the cluster now */
+  readonly beInTouch: () => void;
   /** A block is this host's from now on, before the store tells. */
   readonly took: (item: StoredItem) => void;
 }
@@ -44,7 +46,7 @@ export interface OwnBlocks {
 /** Each try that fails was crossed by a change of somebody else's. */
 const MOST_TRIES = 16;
 
-export function openOwnBlocks({ store, self, network, layout, mirror, took }: OwnBlocksOptions): OwnBlocks {
+export function openOwnBlocks({ store, self, network, layout, mirror, beInTouch, took }: OwnBlocksOptions): OwnBlocks {
   const leaving = new Set<string>();
   /** Of the network's key, so that a claim is one round trip. */
   let known: string | undefined;
@@ -73,6 +75,7 @@ export function openOwnBlocks({ store, self, network, layout, mirror, took }: Ow
   };
 
   const take = async (block: Block): Promise<string> => {
+    beInTouch();
     const key = blockKey(network.id, block.name);
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       const revision = (known ??= await activeNetwork());
