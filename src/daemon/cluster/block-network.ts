@@ -7,16 +7,28 @@ import { blockReading } from '../../cluster/block-peers.ts';
 import { openBlocks } from '../../cluster/blocks.ts';
 import { pause } from '../../cluster/clock.ts';
 import { blocksOf } from '../../cluster/keys.ts';
+import { parseBlock } from '../../cluster/values.ts';
 import { withoutLength } from '../../model/address.ts';
+import type { StoredItem } from '../../model/cluster-store.ts';
 import { TsnetError } from '../../model/error.ts';
 import { LEFT_FOR_MS } from './collector.ts';
 import { followDirectory } from './followed-directory.ts';
 import { HEARD_MS, type JoinedNetwork, type JoinOptions } from './joined-network.ts';
 
 export function joinByBlock(options: JoinOptions, layout: BlockLayout): JoinedNetwork {
-  const { context, network, hosts, clock, log, beInTouch, isActive, outageMs } = options;
+  const { context, network, self, hosts, clock, log, beInTouch, isActive, outageMs, lookSoon } = options;
   const { id, name } = network;
-  const directory = followDirectory(options, { prefix: blocksOf(id), reading: blockReading(layout) });
+  /** Blocks that containers of ours are in and another host has: "10.77.3.0/24" → its name. */
+  let conflicts = new Map<string, string>();
+  const isOurs = (item: StoredItem | undefined): boolean => item !== undefined && parseBlock(item.value)?.host === self;
+  const directory = followDirectory(options, {
+    prefix: blocksOf(id),
+    reading: blockReading(layout),
+    heard: (changes) => {
+      const isLost = changes.some(({ before, after }) => isOurs(before) && !isOurs(after));
+      if (isLost || (changes.length > 0 && conflicts.size > 0)) lookSoon();
+    },
+  });
   const { mirror } = directory;
   const addresses = (): string[] =>
     context.ledger
@@ -40,7 +52,6 @@ export function joinByBlock(options: JoinOptions, layout: BlockLayout): JoinedNe
     },
     nameOf: (hostId) => hosts.find(hostId)?.value.name ?? hostId,
   });
-  const told = new Set<string>();
 
   /** Others may have been given the blocks of a host that was not heard of for so long. */
   const refuseAfterLongOutage = (): void => {
@@ -67,16 +78,15 @@ export function joinByBlock(options: JoinOptions, layout: BlockLayout): JoinedNe
     // The record says that they are free, and nobody else has to know.
     release: () => Promise.resolve(),
     reconcile: async () => {
-      const conflicts = await blocks.tend();
-      for (const { block, host } of conflicts) {
-        if (told.has(`${block} ${host}`)) continue;
+      const found = new Map((await blocks.tend()).map(({ block, host }) => [block, host]));
+      for (const [block, host] of found) {
+        if (conflicts.get(block) === host) continue;
         log.error(
           { network: name, block, host },
           'another host has a block of addresses that containers of ours are in: disconnect them and connect them again',
         );
       }
-      told.clear();
-      for (const { block, host } of conflicts) told.add(`${block} ${host}`);
+      conflicts = found;
     },
     dueInMs: () => blocks.dueInMs(),
     isClear: () => !blocks.hasAny(),

@@ -2,7 +2,7 @@
  * What the hosts of the cluster say of one network, in one directory of the store: in memory, on file, and, what the other hosts say,
  * in the kernel.
  */
-import { openMirror, type Mirror } from '../../cluster/mirror.ts';
+import { openMirror, type Change, type Mirror } from '../../cluster/mirror.ts';
 import { openTableOf, type PeerReading } from '../../cluster/peers.ts';
 import { driverOf } from '../../engine/context.ts';
 import type { StoredItem } from '../../model/cluster-store.ts';
@@ -30,11 +30,17 @@ export interface FollowedDirectory<P extends Peer> {
   leave(): Promise<void>;
 }
 
+interface DirectoryOptions<V extends { readonly host: string }, P extends Peer> {
+  readonly prefix: string;
+  readonly reading: PeerReading<V, P>;
+  readonly heard?: (changes: readonly Change[]) => void;
+}
+
 const LONGEST_LIST_MS = 2000;
 
 export function followDirectory<V extends { readonly host: string }, P extends Peer>(
   options: JoinOptions,
-  { prefix, reading }: { readonly prefix: string; readonly reading: PeerReading<V, P> },
+  { prefix, reading, heard = () => undefined }: DirectoryOptions<V, P>,
 ): FollowedDirectory<P> {
   const { context, store, network, self, hosts, clock, log, file, onLive } = options;
   const { id, name } = network;
@@ -78,6 +84,7 @@ export function followDirectory<V extends { readonly host: string }, P extends P
       journal.tidy(() => mirror.items().values(), next);
       table.apply(changes);
       void programmer.flush();
+      heard(changes);
     },
     onTrouble: (error) => {
       log.warn({ network: name, error }, 'cannot read who is on a network of the cluster; it is tried again');

@@ -65,6 +65,8 @@ export interface JoinOptions {
   readonly outageMs: () => number;
   /** Whether the cluster has the network, and nobody is removing it, as far as that is known. */
   readonly isActive: (networkId: string) => boolean;
+  /** This host's own keys are to be looked after before long. */
+  readonly lookSoon: () => void;
 }
 
 /** What the other hosts need to hear of something of ours and tell their kernels. */

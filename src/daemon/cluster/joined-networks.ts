@@ -22,7 +22,7 @@ export interface JoinedNetworks {
   close(): Promise<void>;
 }
 
-export type JoinedNetworksOptions = Omit<JoinOptions, 'network' | 'file' | 'onLive'> & {
+export type JoinedNetworksOptions = Omit<JoinOptions, 'network' | 'file' | 'onLive' | 'lookSoon'> & {
   readonly folder: string;
   readonly onLive: () => void;
 };
@@ -50,6 +50,9 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
       file: path.join(folder, `${network.id}.journal`),
       onLive: (isLive) => {
         if (isLive) onLive();
+      },
+      lookSoon: () => {
+        later(LOOK_AFTER_MS);
       },
     });
     joined.set(network.id, made);
