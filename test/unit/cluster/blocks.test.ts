@@ -5,6 +5,7 @@ import { removeHost } from '../../../src/cluster/leftovers.ts';
 import { openMirror } from '../../../src/cluster/mirror.ts';
 import { createNetwork, removeNetwork } from '../../../src/cluster/networks.ts';
 import { blockKey, blocksOf, networkKey } from '../../../src/cluster/keys.ts';
+import { parseNetwork } from '../../../src/cluster/values.ts';
 import { TsnetError } from '../../../src/model/error.ts';
 import type { Network } from '../../../src/model/records.ts';
 import { MemoryCluster } from '../../support/memory-cluster.ts';
@@ -64,7 +65,7 @@ async function member(cluster: MemoryCluster, self: string, held: readonly strin
     quarantineMs: QUARANTINE_MS,
     leaseOf: (address) => leases.get(address),
     addresses: () => [...leases].flatMap(([address, lease]) => (lease === 'held' ? [address] : [])),
-    isActive: () => cluster.get(networkKey(network.id))?.value.includes('"active"') === true,
+    isActive: () => parseNetwork(cluster.get(networkKey(network.id))?.value ?? '')?.state === 'active',
     beInTouch: () => {
       if (!mirror.isLive()) throw new TsnetError('RUNTIME', 'the cluster store does not know this host to be alive');
     },
@@ -120,7 +121,7 @@ describe('the blocks of a network', () => {
     expect(LAYOUT.at(1)).toEqual({
       index: 1,
       name: '10.77.0.16-28',
-      prefixes: ['10.77.0.16/28', 'fd00:77::1000:0:0:0/68'],
+      prefixes: ['10.77.0.16/28', 'fd00:77:0:0:1000::/68'],
     });
     expect(LAYOUT.of('10.77.0.255')?.name).toBe('10.77.0.240-28');
     expect(LAYOUT.of('fd00:77::1000:0:0:9')?.index).toBe(1);
@@ -186,7 +187,9 @@ describe('a host with a block', () => {
     const { cluster, members } = await scene(1);
     const [a] = members as [Member];
     a.store.loseAnswers();
+    a.store.holdEvents();
     await expect(a.claim()).rejects.toBeInstanceOf(TsnetError);
+    a.store.releaseEvents();
     await heard();
     await a.claim();
     expect(Object.keys(taken(cluster))).toHaveLength(1);
