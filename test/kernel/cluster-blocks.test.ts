@@ -117,6 +117,15 @@ describe('a network whose hosts have blocks', () => {
     await b.tsnet('repair');
     await untilRoutes(b, blocksOf(onA, onC));
     expect(await onB.ping(onA.address)).toBe(true);
+    // A block that nobody has, left from somewhere.
+    const device = (await b.host.must('ip', ['-br', 'link', 'show', 'type', 'vxlan'])).split(/[ @]/)[0] ?? '';
+    await b.host.must('ip', [
+      ...['route', 'add', '10.77.252.0/24', 'via', '10.77.252.0', 'dev', device, 'onlink', 'proto', '157'],
+    ]);
+    expect((await b.host.tsnet(['diff'])).stdout).toMatch(/10\.77\.252\.0\/24/);
+    await b.tsnet('repair');
+    expect(await b.tsnet('diff')).toBe('');
+    expect(await routes(b)).toEqual(blocksOf(onA, onC).sort());
   });
 
   it('publishes ports on the host of the container', async () => {
