@@ -160,6 +160,7 @@ export default defineDriver<OverlaySettings>({
     checkMtu(`change the MTU of network ${network.name}`, mtu, settings.mtuLimit);
     return { ...settings, mtu };
   },
+  blockLength: (_network, { blockLength }) => blockLength,
   peerPlan: overlayPeerPlan,
   guardPlan: overlayGuardPlan,
   networkPlan,

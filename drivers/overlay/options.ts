@@ -14,6 +14,13 @@ export const overlayOptions: OptionsSchema = {
       description:
         'perIp: every host knows every container, one flat Ethernet. block: every host has blocks of addresses and knows those of the others; for large networks.',
     },
+    'block-size': {
+      type: 'integer',
+      minimum: 1,
+      maximum: 32,
+      description:
+        'mode=block: prefix length of the IPv4 blocks; an IPv6 subnet is cut into as many. 24, or in a subnet smaller than a /16 the length that makes 256 blocks, at most 28.',
+    },
     mtu: {
       type: 'integer',
       minimum: 68,

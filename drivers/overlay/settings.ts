@@ -2,7 +2,7 @@
  * What an overlay network decides once, when it is created. All hosts keep the same, but for `vtep`: their own place in the
  * underlay, which each puts in when it takes the network over (`localize`).
  */
-import { canonicalAddress } from '../../src/model/address.ts';
+import { canonicalAddress, parsePrefix } from '../../src/model/address.ts';
 import { TsnetError } from '../../src/model/error.ts';
 import type { Family, JsonValue, Network } from '../../src/model/records.ts';
 import type { ClusterDraft, ConfigureInput, NetworkDraft, Underlay } from '../../src/plan/driver.ts';
@@ -10,6 +10,8 @@ import { familyOfPool, type BridgeSettings } from '../bridge/settings.ts';
 
 export interface OverlaySettings extends BridgeSettings {
   readonly mode: 'perIp' | 'block';
+  /** mode=block: prefix length of the IPv4 blocks. */
+  readonly blockLength?: number;
   /** Name of the VXLAN device. */
   readonly device: string;
   readonly vni: number;
@@ -51,7 +53,7 @@ export function configureOverlay({ draft, facts, defaults, cluster }: ConfigureI
     );
   }
   const mode = options['mode'] === 'block' ? 'block' : 'perIp';
-  if (mode === 'block') checkBlockPools(draft);
+  const blockLength = blockLengthOf(draft, mode);
   const bridge = text(options['bridge.name'], `tsn-${draft.id.slice(0, 11)}`);
   const link = facts.links.find((one) => one.name === bridge);
   if (link !== undefined && link.alias?.startsWith('tsnet:') !== true) {
@@ -80,12 +82,52 @@ export function configureOverlay({ draft, facts, defaults, cluster }: ConfigureI
     allowDirect: defaults.allowDirectRouting,
     forwarding: defaults.ipForward ? 'set' : 'require',
     mode,
+    ...(blockLength === undefined ? {} : { blockLength }),
     device: `tsx-${draft.id.slice(0, 11)}`,
     vni: vniOf(draft, cluster),
     port: typeof options['port'] === 'number' ? options['port'] : cluster.port,
     outerFamily: cluster.outerFamily,
     vtep: '',
   };
+}
+
+const USUAL_BLOCK = 24;
+/** In smaller subnets: so many blocks, of 16 addresses at least. */
+const BITS_OF_BLOCKS = 8;
+const SMALLEST_USUAL_BLOCK = 28;
+/** Eight addresses, of which one is nobody's. */
+const SMALLEST_BLOCK = 29;
+
+/** @throws TsnetError FORBIDDEN */
+function blockLengthOf(draft: NetworkDraft, mode: OverlaySettings['mode']): number | undefined {
+  const { name, pools, options } = draft;
+  const asked = options['block-size'];
+  if (mode !== 'block') {
+    if (asked === undefined) return undefined;
+    throw refusal(name, 'block-size is for networks whose hosts have blocks; add -o mode=block, or leave it out');
+  }
+  checkBlockPools(draft);
+  const subnetOf = (family: Family) => pools.find((pool) => familyOfPool(pool) === family)?.subnet;
+  const [four, six] = [subnetOf(4), subnetOf(6)];
+  if (four === undefined)
+    throw refusal(name, 'mode=block cuts an IPv4 subnet into blocks; add one, or leave the mode out');
+  const { length } = parsePrefix(four);
+  if (six !== undefined && 128 - parsePrefix(six).length < 32 - length) {
+    throw refusal(
+      name,
+      `mode=block: ${six} has fewer addresses than ${four}, which is cut into as many blocks; choose a larger one`,
+    );
+  }
+  const usual = Math.max(USUAL_BLOCK, Math.min(length + BITS_OF_BLOCKS, SMALLEST_USUAL_BLOCK));
+  const chosen = typeof asked === 'number' ? asked : usual;
+  if (chosen > length && chosen <= SMALLEST_BLOCK) return chosen;
+  if (asked === undefined || length >= SMALLEST_BLOCK) {
+    throw refusal(name, `mode=block: ${four} is too small to be cut into blocks; choose a larger subnet`);
+  }
+  throw refusal(
+    name,
+    `block-size ${chosen} does not cut ${four} into blocks; choose ${length + 1} to ${SMALLEST_BLOCK}`,
+  );
 }
 
 /** Routes lead to blocks, and each family has the one subnet that they are part of. */

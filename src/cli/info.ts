@@ -93,8 +93,8 @@ function clusterRows(
           [
             'Cluster networks',
             networks.map(
-              ({ name: network, endpoints, entries, lagMs }) =>
-                `${network}: ${endpoints} addresses, ${entries} entries for other hosts${lag(lagMs)}`,
+              ({ name: network, endpoints, blocks, entries, lagMs }) =>
+                `${network}: ${endpoints} addresses${blocks === undefined ? '' : ` here, ${blocks} blocks`}, ${entries} entries for other hosts${lag(lagMs)}`,
             ),
           ] as const,
         ]

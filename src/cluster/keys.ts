@@ -10,6 +10,7 @@
  * vni/NUMBER             → NETWORK
  * pool/ADDRESS-LENGTH    → NETWORK
  * ep/NETWORK/ADDRESS     the endpoint that has this address: making the key is claiming the address
+ * blk/NETWORK/BLOCK      the host that gives out the addresses of this block, where hosts have blocks
  * gc/holder              who clears up
  * ```
  */
@@ -59,6 +60,15 @@ export function endpointsOf(networkId: string): string {
 /** @param address "10.77.0.5" */
 export function endpointKey(networkId: string, address: string): string {
   return `${endpointsOf(networkId)}${address}`;
+}
+
+export function blocksOf(networkId: string): string {
+  return `blk/${networkId}/`;
+}
+
+/** @param block "10.77.3.0-24" */
+export function blockKey(networkId: string, block: string): string {
+  return `${blocksOf(networkId)}${block}`;
 }
 
 /** What a key is called in its directory: "ep/…/10.77.0.5" → "10.77.0.5". */

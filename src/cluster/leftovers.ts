@@ -3,8 +3,8 @@
  * of hosts that never came back.
  */
 import { MAX_OPERATIONS, type ClusterStore, type StoredItem } from '../model/cluster-store.ts';
-import { endpointsOf, hostKey, nameIn, networkOfHostKey, networksOfHost, registrationKey } from './keys.ts';
-import { parseEndpoint, type EndpointValue } from './values.ts';
+import { blocksOf, endpointsOf, hostKey, nameIn, networkOfHostKey, networksOfHost, registrationKey } from './keys.ts';
+import { parseBlock, parseEndpoint, type EndpointValue } from './values.ts';
 
 type Store = Pick<ClusterStore, 'get' | 'list' | 'transact'>;
 
@@ -17,6 +17,20 @@ export function ofHost(
     const value = parseEndpoint(item.value);
     return value?.host === hostId ? [{ item, value }] : [];
   });
+}
+
+/** All that a host has in a network: endpoints, or blocks of addresses. */
+export async function itemsOfHost(
+  store: Pick<Store, 'list'>,
+  networkId: string,
+  hostId: string,
+): Promise<readonly StoredItem[]> {
+  const endpoints = await store.list(endpointsOf(networkId));
+  const blocks = await store.list(blocksOf(networkId));
+  return [
+    ...ofHost(endpoints.items, hostId).map(({ item }) => item),
+    ...blocks.items.filter(({ value }) => parseBlock(value)?.host === hostId),
+  ];
 }
 
 /** Deletes keys as long as nobody wrote them since; answers how many. */
@@ -38,14 +52,14 @@ export async function networksOn(store: Store, hostId: string): Promise<string[]
 }
 
 /**
- * Deletes all that a host left behind, as long as it is not there. Answers how many endpoints it had; undefined when it came back
+ * Deletes all that a host left behind, as long as it is not there. Answers how many addresses and blocks it had; undefined when it came back
  * meanwhile.
  */
 export async function removeHost(store: Store, hostId: string): Promise<number | undefined> {
   let removed = 0;
   for (const networkId of await networksOn(store, hostId)) {
-    const { items } = await store.list(endpointsOf(networkId));
-    const keys = [...ofHost(items, hostId).map(({ item }) => item.key), networkOfHostKey(hostId, networkId)];
+    const items = await itemsOfHost(store, networkId, hostId);
+    const keys = [...items.map(({ key }) => key), networkOfHostKey(hostId, networkId)];
     for (let at = 0; at < keys.length; at += MAX_OPERATIONS) {
       const answer = await store.transact({
         expect: [{ key: hostKey(hostId) }],

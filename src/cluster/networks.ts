@@ -5,8 +5,8 @@
 import type { ClusterStore, StoredItem, StoreOperation } from '../model/cluster-store.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Network } from '../model/records.ts';
-import { endpointsOf, networkKey, networkNameKey, nameIn, poolKey, vniKey } from './keys.ts';
-import { parseEndpoint, parseNetwork, type NetworkValue } from './values.ts';
+import { blocksOf, endpointsOf, networkKey, networkNameKey, nameIn, poolKey, vniKey } from './keys.ts';
+import { parseBlock, parseEndpoint, parseNetwork, type NetworkValue } from './values.ts';
 
 type Store = Pick<ClusterStore, 'get' | 'list' | 'transact'>;
 
@@ -103,7 +103,7 @@ export async function removeNetwork(
     operations: [{ kind: 'put', key, value: JSON.stringify(deleting) }],
   });
   if (!said.ok) throw new TsnetError('CONFLICT', `${act}: another host is changing it; try again`);
-  const { items } = await store.list(endpointsOf(network.id));
+  const items = await holdersOf(store, network.id);
   if (items.length > 0) {
     await store.transact({
       expect: [],
@@ -115,11 +115,30 @@ export async function removeNetwork(
   await store.transact({ expect: [], operations });
 }
 
+/** For a host to hear that a network is being removed, and to give back blocks in which it has nothing. */
+const GIVEN_BACK_WITHIN_MS = 2000;
+const LOOK_EVERY_MS = 100;
+
+/** Who is on a network: endpoints, or blocks that their hosts do not give back. */
+async function holdersOf(store: Store, networkId: string): Promise<readonly StoredItem[]> {
+  const { items } = await store.list(endpointsOf(networkId));
+  if (items.length > 0) return items;
+  for (let waited = 0; ; waited += LOOK_EVERY_MS) {
+    const blocks = await store.list(blocksOf(networkId));
+    if (blocks.items.length === 0 || waited >= GIVEN_BACK_WITHIN_MS) return blocks.items;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+  }
+}
+
 const MOST_NAMED = 5;
 
 function holders(items: readonly StoredItem[]): string {
   const named = items.slice(0, MOST_NAMED).map(({ key, value }) => {
     const endpoint = parseEndpoint(value);
+    const block = parseBlock(value);
+    if (endpoint === undefined && block !== undefined) {
+      return `block ${nameIn(key).replace('-', '/')} of host ${block.host}`;
+    }
     return endpoint === undefined ? nameIn(key) : `${endpoint.names[0] ?? nameIn(key)} on host ${endpoint.host}`;
   });
   return items.length > MOST_NAMED ? `${named.join(', ')} and ${items.length - MOST_NAMED} more` : named.join(', ');

@@ -1,7 +1,8 @@
 /**
- * What the kernel of this host should know of the endpoints of one network that are on other hosts.
+ * What the kernel of this host should know of what other hosts have of one network: their endpoints, or, where hosts have blocks of
+ * addresses, their blocks.
  *
- * Endpoints of hosts that are dead, or that nobody has seen yet, stay on record and out of the kernel: when their host returns they
+ * What hosts have that are dead, or that nobody has seen yet, stay on record and out of the kernel: when their host returns they
  * are there again without a write to the store.
  */
 import type { Peer } from '../plan/driver.ts';
@@ -15,12 +16,32 @@ import type { StoredItem } from '../model/cluster-store.ts';
 /** An endpoint on another host, as a driver plans it. */
 export type EndpointPeer = Extract<Peer, { readonly kind: 'endpoint' }>;
 
-export interface PeerTableOptions {
+/** What the keys of a network say, and how several of them are one peer. */
+export interface PeerReading<V extends { readonly host: string }, P extends Peer> {
+  /** Undefined for what this tsnet cannot read. */
+  readonly read: (text: string) => V | undefined;
+  /** Keys of one group are one peer. */
+  readonly groupOf: (value: V) => string;
+  /** Names that it answers to, in lower case. */
+  readonly namesOf: (value: V) => readonly string[];
+  /** `members`: what its keys are called, sorted. */
+  readonly peer: (value: V, members: readonly string[], vtep: string) => P;
+}
+
+/** Containers of other hosts: the keys of all addresses that a sandbox has. */
+export const ENDPOINTS: PeerReading<EndpointValue, EndpointPeer> = {
+  read: parseEndpoint,
+  groupOf: ({ host, id }) => `${host}/${id}`,
+  namesOf: ({ names }) => names,
+  peer: ({ mac }, addresses, vtep) => ({ kind: 'endpoint', addresses, mac, vtep }),
+};
+
+export interface PeerTableOptions<P extends Peer = EndpointPeer> {
   readonly self: string;
   /** Where a host is; undefined: nobody knows. */
   readonly hostOf: (hostId: string) => { readonly vtep: string; readonly state: HostState } | undefined;
   /** The driver's. */
-  readonly planOf: (peer: EndpointPeer) => Plan;
+  readonly planOf: (peer: P) => Plan;
 }
 
 /** From what the kernel has to what it should have; what is gone goes first, in reverse. */
@@ -29,7 +50,7 @@ export interface PeerChange {
   readonly add: Plan;
 }
 
-export interface PeerTable {
+export interface PeerTable<P extends Peer = EndpointPeer> {
   apply(changes: readonly Change[]): void;
   /** Hosts that came, went or moved. */
   hostsChanged(hostIds: readonly string[]): void;
@@ -40,52 +61,59 @@ export interface PeerTable {
   /** Addresses of those that answer to a name, in lower case. */
   named(name: string): readonly string[];
   /** Who should be in the kernel. */
-  peers(): EndpointPeer[];
+  peers(): P[];
   /** All that the kernel should have. */
   wanted(): Plan;
   /** All that it has, for leaving. */
   programmed(): Plan;
 }
 
-/** One endpoint: all keys that its sandbox has in the network. */
-interface Group {
-  value: EndpointValue;
-  readonly addresses: Set<string>;
+/** One peer: all keys of its group. */
+interface Group<V> {
+  value: V;
+  readonly members: Set<string>;
   /** As the kernel has it; empty: not at all. */
   plan: Plan;
 }
 
-export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known: Iterable<StoredItem> = []): PeerTable {
-  const groups = new Map<string, Group>();
-  /** How many endpoints need a resource that the kernel has: what two share goes with the second. */
+export function openPeerTable(options: PeerTableOptions, known: Iterable<StoredItem> = []): PeerTable {
+  return openTableOf(ENDPOINTS, options, known);
+}
+
+export function openTableOf<V extends { readonly host: string }, P extends Peer>(
+  { read, groupOf, namesOf, peer: peerFrom }: PeerReading<V, P>,
+  { self, hostOf, planOf }: PeerTableOptions<P>,
+  known: Iterable<StoredItem> = [],
+): PeerTable<P> {
+  const groups = new Map<string, Group<V>>();
+  /** How many peers need a resource that the kernel has: what two share goes with the second. */
   const uses = new Map<string, number>();
   const dirty = new Set<string>();
   /** Made when somebody asks, of what is known then. */
   let byName: Map<string, string[]> | undefined;
-  const nameOf = ({ host, id }: EndpointValue): string => `${host}/${id}`;
 
   const drop = ({ key, value }: StoredItem): void => {
-    const endpoint = parseEndpoint(value);
-    if (endpoint === undefined || endpoint.host === self) return;
-    groups.get(nameOf(endpoint))?.addresses.delete(nameIn(key));
-    dirty.add(nameOf(endpoint));
+    const part = read(value);
+    if (part === undefined || part.host === self) return;
+    groups.get(groupOf(part))?.members.delete(nameIn(key));
+    dirty.add(groupOf(part));
   };
   const put = ({ key, value }: StoredItem): void => {
-    const endpoint = parseEndpoint(value);
-    if (endpoint === undefined || endpoint.host === self) return;
-    const name = nameOf(endpoint);
-    const group = groups.get(name) ?? { value: endpoint, addresses: new Set<string>(), plan: [] };
-    group.value = endpoint;
-    group.addresses.add(nameIn(key));
+    const part = read(value);
+    if (part === undefined || part.host === self) return;
+    const name = groupOf(part);
+    const group = groups.get(name) ?? { value: part, members: new Set<string>(), plan: [] };
+    group.value = part;
+    group.members.add(nameIn(key));
     groups.set(name, group);
     dirty.add(name);
   };
-  const peerOf = ({ value, addresses }: Group): EndpointPeer[] => {
+  const peerOf = ({ value, members }: Group<V>): P[] => {
     const host = hostOf(value.host);
-    if (addresses.size === 0 || host === undefined || host.state === 'dead') return [];
-    return [{ kind: 'endpoint', addresses: [...addresses].toSorted(), mac: value.mac, vtep: host.vtep }];
+    if (members.size === 0 || host === undefined || host.state === 'dead') return [];
+    return [peerFrom(value, [...members].toSorted(), host.vtep)];
   };
-  const planFor = (group: Group): Plan => peerOf(group).flatMap(planOf);
+  const planFor = (group: Group<V>): Plan => peerOf(group).flatMap(planOf);
 
   const count = (resource: Resource, by: 1 | -1): number => {
     const text = JSON.stringify(resource);
@@ -98,8 +126,8 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
   const indexNames = (): Map<string, string[]> => {
     const index = new Map<string, string[]>();
     for (const group of groups.values()) {
-      const addresses = peerOf(group).flatMap((peer) => peer.addresses);
-      for (const name of group.value.names) index.set(name, [...(index.get(name) ?? []), ...addresses]);
+      const addresses = peerOf(group).length === 0 ? [] : [...group.members].toSorted();
+      for (const name of namesOf(group.value)) index.set(name, [...(index.get(name) ?? []), ...addresses]);
     }
     return index;
   };
@@ -128,7 +156,7 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
         for (const resource of plan) if (count(resource, 1) === 1) add.push(resource);
         for (const resource of group.plan) if (count(resource, -1) === 0) remove.push(resource);
         group.plan = plan;
-        if (group.addresses.size === 0) groups.delete(name);
+        if (group.members.size === 0) groups.delete(name);
       }
       dirty.clear();
       return { remove, add };

@@ -28,6 +28,11 @@ export interface EndpointValue {
   readonly names: readonly string[];
 }
 
+/** The holder of a block of addresses. */
+export interface BlockValue {
+  readonly host: string;
+}
+
 export interface NetworkValue {
   readonly state: 'active' | 'deleting';
   /** Host that is deleting it. */
@@ -58,6 +63,12 @@ export function parseEndpoint(text: string): EndpointValue | undefined {
   if (typeof mac !== 'string' || typeof host !== 'string' || typeof id !== 'string') return undefined;
   const known = Array.isArray(names) ? names.filter((name) => typeof name === 'string') : [];
   return { mac, host, id, names: known };
+}
+
+/** Undefined for what is no block. */
+export function parseBlock(text: string): BlockValue | undefined {
+  const { host } = parsed(text) ?? {};
+  return typeof host === 'string' ? { host } : undefined;
 }
 
 /** Undefined for what is no network that this tsnet can read. */

@@ -2,6 +2,7 @@
  * What the use cases ask of the cluster that this host is in (implemented in `src/daemon/cluster/`). Only a daemon is in one: it
  * holds the session that says that this host is alive, and hears of the others.
  */
+import { blockLayout, type BlockLayout } from '../cluster/block-layout.ts';
 import type { ClaimRequest } from '../cluster/claims.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Network } from '../model/records.ts';
@@ -30,8 +31,15 @@ export interface RemoteEndpoint {
 }
 
 export interface NetworkPeers {
-  /** Hosts that have endpoints there, this one included. */
-  readonly hosts: readonly { readonly name: string; readonly address: string; readonly state: string }[];
+  /** Hosts that have endpoints or blocks of addresses there, this one included. */
+  readonly hosts: readonly {
+    readonly name: string;
+    readonly address: string;
+    readonly state: string;
+    /** "10.77.3.0/24" */
+    readonly blocks?: readonly string[];
+  }[];
+  /** Empty where hosts have blocks: then nobody knows the others' containers. */
   readonly endpoints: readonly RemoteEndpoint[];
 }
 
@@ -88,6 +96,12 @@ export function requiredCluster({ cluster, config }: EngineContext, act: string)
     'RUNTIME',
     `${act}: overlay networks need the daemon, which tells the other hosts; start it with \`tsnet daemon\``,
   );
+}
+
+/** How a network is cut into blocks, where its hosts have such. */
+export function layoutOf(context: EngineContext, network: Network): BlockLayout | undefined {
+  const length = context.drivers.of(network)?.blockLength?.(network);
+  return length === undefined ? undefined : blockLayout(network, length);
 }
 
 /** The numbers that a network has on the wire. */

@@ -9,6 +9,8 @@ export function describeOrphan(orphan: Orphan): string {
       return `fdb ${orphan.mac} dst ${orphan.vtep} on ${orphan.link}`;
     case 'neighbour':
       return `neighbour ${orphan.address} at ${orphan.mac} on ${orphan.link}`;
+    case 'route':
+      return `route ${orphan.destination}${orphan.via === undefined ? '' : ` via ${orphan.via}`} on ${orphan.link}`;
     case 'rule':
       return `${orphan.family === 4 ? 'iptables' : 'ip6tables'} -t ${orphan.table} -A ${orphan.chain} ${orphan.rule}`;
   }

@@ -43,8 +43,8 @@ export interface DockerNetwork {
   readonly Containers: Readonly<Record<string, DockerContainerEntry>>;
   readonly Options: Readonly<Record<string, string>>;
   readonly Labels: Readonly<Record<string, string>>;
-  /** Of a network of a cluster: the hosts that have containers on it. */
-  readonly Peers?: readonly { readonly Name: string; readonly IP: string }[];
+  /** Of a network of a cluster: the hosts that have containers on it, and ours: the blocks of addresses that they have (`mode=block`). */
+  readonly Peers?: readonly { readonly Name: string; readonly IP: string; readonly Blocks?: readonly string[] }[];
   /** Ours: what whoever uses the network should know. */
   readonly Caveat?: string;
 }
@@ -125,7 +125,11 @@ export function withPeers(network: DockerNetwork, { hosts, endpoints }: NetworkP
   return {
     ...network,
     Containers: { ...network.Containers, ...(Object.fromEntries(remote) as DockerNetwork['Containers']) },
-    Peers: hosts.map(({ name, address }) => ({ Name: name, IP: address })),
+    Peers: hosts.map(({ name, address, blocks }) => ({
+      Name: name,
+      IP: address,
+      ...(blocks === undefined ? {} : { Blocks: blocks }),
+    })),
   };
 }
 

@@ -262,8 +262,10 @@ export interface ClusterInfo {
   /** Networks with containers of this host. */
   readonly networks: readonly {
     readonly name: string;
-    /** On all hosts. */
+    /** Addresses on all hosts; where hosts have blocks, on this one. */
     readonly endpoints: number;
+    /** Of addresses, that hosts have. */
+    readonly blocks?: number;
     /** Entries of the kernel that lead to other hosts. */
     readonly entries: number;
     readonly lagMs: number;

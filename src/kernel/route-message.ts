@@ -89,6 +89,17 @@ export function dumpRoutes(family: Family, table: number): NetlinkRequest {
   return { type: RTM_GETROUTE, payload: table === 0 ? head : Buffer.concat([head, u32Attribute(RTA_TABLE, table)]) };
 }
 
+/** Routes of ours of the main table that lead into a link. Old kernels answer with all routes. */
+export function dumpOwnRoutes(family: Family, link: number): NetlinkRequest {
+  const head = blank(HEADER_BYTES);
+  head.writeUInt8(addressFamily(family), 0);
+  head.writeUInt8(ROUTE_PROTOCOL, 5);
+  return {
+    type: RTM_GETROUTE,
+    payload: Buffer.concat([head, u32Attribute(RTA_TABLE, RT_TABLE_MAIN), u32Attribute(RTA_OIF, link)]),
+  };
+}
+
 function routePayload(route: WantedRoute, scope: number): Buffer {
   const destination = prefixBytes(route.destination);
   const head = blank(HEADER_BYTES);

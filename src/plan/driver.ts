@@ -151,6 +151,11 @@ export interface DriverDefinition<Settings> {
    * cluster; a driver whose plans name the host's own place among them has this. Throws TsnetError to refuse.
    */
   readonly localize?: (network: Network, settings: Settings, underlay: Underlay) => Settings;
+  /**
+   * Where each host of a cluster gives addresses out of blocks of its own: the prefix length of the blocks that the network's one IPv4
+   * subnet is cut into; an IPv6 subnet is cut into as many. Undefined: each address is claimed by itself, in the whole cluster.
+   */
+  readonly blockLength?: (network: Network, settings: Settings) => number | undefined;
   /** What must exist on this host for what another host has of the network, in the order in which it is made. */
   readonly peerPlan?: (network: Network, settings: Settings, peer: Peer) => Plan;
   /**
@@ -167,12 +172,20 @@ export interface DriverDefinition<Settings> {
 /** A driver as the engine holds it, its settings type closed over. */
 export interface Driver extends Omit<
   DriverDefinition<JsonObject>,
-  'endpointDefaults' | 'changeMtu' | 'localize' | 'peerPlan' | 'guardPlan' | 'networkPlan' | 'endpointPlan'
+  | 'endpointDefaults'
+  | 'changeMtu'
+  | 'localize'
+  | 'blockLength'
+  | 'peerPlan'
+  | 'guardPlan'
+  | 'networkPlan'
+  | 'endpointPlan'
 > {
   readonly [MADE_BY_DEFINE_DRIVER]: true;
   readonly endpointDefaults: (network: Network) => EndpointDefaults;
   readonly changeMtu?: (network: Network, change: { readonly mtu: number; readonly facts: Facts }) => JsonObject;
   readonly localize?: (network: Network, underlay: Underlay) => JsonObject;
+  readonly blockLength?: (network: Network) => number | undefined;
   readonly peerPlan?: (network: Network, peer: Peer) => Plan;
   readonly guardPlan?: (network: Network, vteps: readonly string[]) => Plan;
   readonly networkPlan: (network: Network) => Plan;
@@ -187,7 +200,7 @@ export function defineDriver<Settings extends JsonObject>(
   definition: DriverDefinition<Settings> & { readonly parseSettings: (settings: JsonObject) => Settings },
 ): Driver {
   const { parseSettings, endpointDefaults, changeMtu, networkPlan, endpointPlan, ...others } = definition;
-  const { localize, peerPlan, guardPlan, ...rest } = others;
+  const { localize, blockLength, peerPlan, guardPlan, ...rest } = others;
   return {
     ...rest,
     [MADE_BY_DEFINE_DRIVER]: true,
@@ -198,6 +211,9 @@ export function defineDriver<Settings extends JsonObject>(
     ...(localize === undefined
       ? {}
       : { localize: (network, underlay) => localize(network, parseSettings(network.settings), underlay) }),
+    ...(blockLength === undefined
+      ? {}
+      : { blockLength: (network) => blockLength(network, parseSettings(network.settings)) }),
     ...(peerPlan === undefined
       ? {}
       : { peerPlan: (network, peer) => peerPlan(network, parseSettings(network.settings), peer) }),

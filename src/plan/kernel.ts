@@ -22,6 +22,14 @@ export type Orphan =
   | { readonly kind: 'fdb'; readonly link: string; readonly mac: string; readonly vtep: string }
   /** A permanent neighbour on a VXLAN device. */
   | { readonly kind: 'neighbour'; readonly link: string; readonly address: string; readonly mac: string }
+  /** A route of ours into a VXLAN device. */
+  | {
+      readonly kind: 'route';
+      readonly link: string;
+      readonly family: Family;
+      readonly destination: string;
+      readonly via?: string;
+    }
   | {
       readonly kind: 'rule';
       readonly family: Family;

@@ -18,8 +18,15 @@ export interface CollectorOptions {
   readonly isHolding: () => boolean;
   readonly clock: ClusterClock;
   readonly log: Log;
+  /** {@link LEFT_FOR_MS}, but for tests. */
   readonly patienceMs: number;
 }
+
+/**
+ * An hour: long enough for a repair, short enough for addresses to come back. A host counts it too, for itself: after that what it had
+ * may be another's.
+ */
+export const LEFT_FOR_MS = 3_600_000;
 
 export interface Collector {
   close(): void;

@@ -3,11 +3,11 @@
  * container that is exchanged for another costs no list.
  */
 import path from 'node:path';
-import { networksOn, ofHost } from '../../cluster/leftovers.ts';
+import { networksOn } from '../../cluster/leftovers.ts';
 import { clusterNetworks } from '../../engine/cluster-networks.ts';
 import type { Network } from '../../model/records.ts';
 import { joinNetwork, type JoinedNetwork, type JoinOptions } from './joined-network.ts';
-import { clearNetwork, forgetHostNetwork, reconcileOwn } from './own-endpoints.ts';
+import { clearNetwork, forgetHostNetwork } from './own-endpoints.ts';
 
 export interface JoinedNetworks {
   all(): Iterable<JoinedNetwork>;
@@ -22,7 +22,7 @@ export interface JoinedNetworks {
   close(): Promise<void>;
 }
 
-export type JoinedNetworksOptions = Omit<JoinOptions, 'network' | 'file' | 'onLive'> & {
+export type JoinedNetworksOptions = Omit<JoinOptions, 'network' | 'file' | 'onLive' | 'lookSoon'> & {
   readonly folder: string;
   readonly onLive: () => void;
 };
@@ -39,7 +39,7 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
   /** Since when there has been no container of ours. */
   const idle = new Map<string, number>();
   let isClosed = false;
-  let callOff: (() => void) | undefined;
+  let next: { readonly atMs: number; readonly callOff: () => void } | undefined;
 
   const join = (network: Network): JoinedNetwork => {
     const known = joined.get(network.id);
@@ -50,6 +50,9 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
       file: path.join(folder, `${network.id}.journal`),
       onLive: (isLive) => {
         if (isLive) onLive();
+      },
+      lookSoon: () => {
+        later(LOOK_AFTER_MS);
       },
     });
     joined.set(network.id, made);
@@ -78,7 +81,7 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
     for (const one of joined.values()) {
       if (isClosed || !one.mirror.isLive()) continue;
       try {
-        await reconcileOwn({ context, store, self, log }, one);
+        await one.reconcile();
       } catch (error) {
         log.warn({ network: one.network.name, error }, 'cannot look after our addresses in the cluster store');
       }
@@ -94,19 +97,25 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
   };
 
   const later = (ms: number): void => {
-    callOff ??= clock.after(ms, () => {
-      callOff = undefined;
+    const atMs = clock.now() + ms;
+    if (next !== undefined && next.atMs <= atMs) return;
+    next?.callOff();
+    const callOff = clock.after(ms, () => {
+      next = undefined;
       void inTurn(async () => {
         if (isClosed) return;
         await reconcile();
         await shrink();
       });
     });
+    next = { atMs, callOff };
   };
 
   const shrink = async (): Promise<void> => {
     for (const one of joined.values()) {
       const { id } = one.network;
+      const due = one.mirror.isLive() ? one.dueInMs() : undefined;
+      if (due !== undefined) later(Math.max(due, LOOK_AFTER_MS));
       if ((pins.get(id) ?? 0) > 0 || hasEndpoints(id)) {
         idle.delete(id);
         continue;
@@ -114,7 +123,7 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
       const since = idle.get(id) ?? clock.now();
       idle.set(id, since);
       // What could not be given back yet is on nobody's mind once the network is left.
-      const isClear = one.mirror.isLive() && ofHost(one.mirror.items().values(), self).length === 0;
+      const isClear = one.mirror.isLive() && one.isClear();
       if (isClear && clock.now() - since >= LINGER_MS) await leave(one);
       else later(LINGER_MS);
     }
@@ -135,7 +144,8 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
     sync: async () => {
       if (isClosed) return;
       for (const network of clusterNetworks(context)) if (hasEndpoints(network.id)) join(network);
-      later(LOOK_AFTER_MS);
+      const dues = [...joined.values()].map((one) => one.dueInMs() ?? LOOK_AFTER_MS);
+      later(Math.min(LOOK_AFTER_MS, ...dues));
       // What was changed on record is in the kernel before anybody is told so.
       await Promise.resolve();
     },
@@ -152,10 +162,11 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
             );
         }
         await reconcile();
+        await shrink();
       }),
     close: async () => {
       isClosed = true;
-      callOff?.();
+      next?.callOff();
       await last;
       for (const one of joined.values()) await one.close();
     },

@@ -22,6 +22,8 @@ export interface NetworkListOptions {
 
 export interface NetworkList {
   readonly mirror: Mirror;
+  /** Whether the cluster has a network, and nobody is removing it; true where that is not known. */
+  isActive(networkId: string): boolean;
   /** Networks that cannot be on record here, by name, and why. */
   problems(): ReadonlyMap<string, string>;
   /** While `work` runs, this network is the business of whoever is making it. */
@@ -89,6 +91,11 @@ export function openNetworkList({ context, store, clock, log, underlay, onChange
   });
   return {
     mirror,
+    isActive: (networkId) => {
+      const item = mirror.item(networkKey(networkId));
+      if (item === undefined) return !isKnown;
+      return parseNetwork(item.value)?.state !== 'deleting';
+    },
     problems: () => problems,
     making: async ({ id }, work) => {
       inTheMaking.add(id);

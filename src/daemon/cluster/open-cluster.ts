@@ -3,36 +3,35 @@
  *
  * From the store to the kernel: a mirror hears of a change (`cluster/mirror.ts`), it is put on file (`journal.ts`), a table says what the
  * kernel should have now (`cluster/peers.ts`), and the difference goes there (`programmer.ts`). From the engine to the store: an attach
- * claims its addresses first (`cluster/claims.ts`), and is answered when the others have had time to hear of it.
+ * has its addresses first (`cluster/claims.ts`, `cluster/blocks.ts`), and is answered when the others have had time to hear of it.
  *
  * The kernel outlives all of it: without the store, and without the daemon, packets go where they went.
  */
 import os from 'node:os';
 import path from 'node:path';
-import { createNetwork, randomVnis, removeNetwork, updateNetwork } from '../../cluster/networks.ts';
-import { pause, type ClusterClock } from '../../cluster/clock.ts';
-import { openHostSession, type HostSession } from '../../cluster/host-session.ts';
+import type { ClusterClock } from '../../cluster/clock.ts';
+import { openHostSession } from '../../cluster/host-session.ts';
 import type { HostValue } from '../../cluster/values.ts';
-import type { Cluster } from '../../engine/cluster.ts';
+import { layoutOf, type Cluster } from '../../engine/cluster.ts';
 import type { EngineContext } from '../../engine/context.ts';
 import type { ClusterInfo } from '../../engine/engine.ts';
 import type { ClusterStore } from '../../model/cluster-store.ts';
 import type { ClusterConfig } from '../../model/config.ts';
-import { TsnetError } from '../../model/error.ts';
-import type { Network } from '../../model/records.ts';
 import { familyOf } from '../../model/address.ts';
-import { macFromAddress } from '../../model/mac.ts';
-import type { ClusterDraft, Underlay } from '../../plan/driver.ts';
+import type { Underlay } from '../../plan/driver.ts';
 import type { Follower } from '../follower.ts';
 import type { Log } from '../log.ts';
-import { openCollector } from './collector.ts';
+import { clusterInfo } from './cluster-info.ts';
+import { LEFT_FOR_MS, openCollector } from './collector.ts';
 import { clusterFolder, ownEpoch } from './epoch.ts';
 import { openGuard } from './guard.ts';
 import { openHostList } from './host-list.ts';
 import { peersOf } from './inspect-peers.ts';
 import { openJoinedNetworks } from './joined-networks.ts';
+import { networkChanges } from './network-changes.ts';
 import { openNetworkList } from './network-list.ts';
-import { ownPlace, type Place } from './place.ts';
+import { ownPlace } from './place.ts';
+import { outOfTouch } from './touch.ts';
 
 export interface ClusterOptions {
   readonly config: ClusterConfig;
@@ -51,16 +50,10 @@ export interface ClusterPart extends Follower, Cluster {
   state(): ClusterInfo;
 }
 
-/** An hour: long enough for a repair, short enough for addresses to come back. */
-const PATIENCE_MS = 3_600_000;
-/** What the other hosts need to hear of an endpoint and tell their kernels. */
-const HEARD_MS = 10;
-const LONGEST_LIST_MS = 2000;
 /** Until what we wrote ourselves has been told. */
 const VERIFY_AFTER_MS = 1000;
 /** Digits of the installation's id that are this host's in the cluster. */
 const HOST_ID_DIGITS = 16;
-const VNIS_AT_ONCE = 4;
 
 const CLOCK: ClusterClock = {
   now: () => performance.now(),
@@ -89,6 +82,8 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
   };
   /** Until everything stands there is nothing to look after. */
   let rejoin = (): void => undefined;
+  /** When the store last heard of this host for certain; undefined while it does. */
+  let outSince: number | undefined = clock.now();
   const session = openHostSession({
     store,
     hostId: self,
@@ -96,13 +91,21 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     ttlMs,
     clock,
     onHeld: () => {
+      outSince = undefined;
       log.info({ host: self, address: place.address }, 'this host is in the cluster');
       rejoin();
     },
     onLost: (reason) => {
+      outSince = clock.now() - ttlMs;
       log.warn({ reason }, 'this host has dropped out of the cluster; it joins again as soon as the store answers');
     },
   });
+  /** @throws TsnetError RUNTIME where this host is not in the cluster now */
+  const beInTouch = (): void => {
+    if (session.isHeld()) return;
+    throw outOfTouch(store, session.reason());
+  };
+
   await session.begin();
   if (!session.isHeld())
     log.warn({ reason: session.reason() }, 'the cluster store does not answer; it is asked again and again');
@@ -148,6 +151,9 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     onLive: () => {
       rejoin();
     },
+    beInTouch,
+    outageMs: () => (outSince === undefined ? 0 : clock.now() - outSince),
+    isActive: (networkId) => networks.isActive(networkId),
   });
   const underlay: Underlay = place.family === 4 ? { vtep: place.address } : { vtep6: place.address };
   const networks = openNetworkList({
@@ -166,7 +172,7 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     isHolding: () => hostList.held() !== undefined,
     clock,
     log,
-    patienceMs: PATIENCE_MS,
+    patienceMs: LEFT_FOR_MS,
   });
 
   rejoin = () => {
@@ -177,86 +183,36 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
   };
   rejoin();
 
-  /** @throws TsnetError RUNTIME where this host is not in the cluster now */
-  const beInTouch = (): void => {
-    if (session.isHeld()) return;
-    throw outOfTouch(store, session.reason());
-  };
-
   return {
-    draft: () => {
-      beInTouch();
-      return Promise.resolve(
-        draftFrom(
-          place,
-          [...hostList.hosts.all().values()].map((host) => host.value),
-        ),
-      );
-    },
+    ...networkChanges({ store, self, place, hosts: hostList.hosts, networks, log, beInTouch }),
     underlay: () => underlay,
-    withNetwork: (network, vnis, work) => {
-      refuseBlocks(network);
-      beInTouch();
-      return networks.making(network, async () => {
-        if ((await createNetwork(store, network, vnis)) === 'vni-taken') return 'vni-taken';
-        try {
-          return await work();
-        } catch (error) {
-          await removeNetwork(store, { network, vnis, self }).catch((cause: unknown) => {
-            log.error(
-              { network: network.name, error: cause },
-              'a network that was not made cannot be taken back from the cluster',
-            );
-          });
-          throw error;
-        }
-      });
-    },
-    updateNetwork: (network) => {
-      beInTouch();
-      return updateNetwork(store, network);
-    },
-    removeNetwork: (network, vnis) => {
-      beInTouch();
-      return removeNetwork(store, { network, vnis, self });
-    },
     claim: async (request) => {
-      beInTouch();
       const { network } = request;
       const one = joined.pin(network);
       try {
-        await within(one.mirror.listed, () => outOfTouch(store, `it does not tell who is on ${network.name}`));
-        const claimed = await one.claims.claim(request);
-        const heard = pause(clock, HEARD_MS);
-        const addresses = [claimed.ip, claimed.ip6].filter((address) => address !== undefined);
-        const mac = request.mac ?? macFromAddress(addresses[0] ?? '0.0.0.0');
-        const text = JSON.stringify({ mac, host: self, id: request.sandboxId, names: request.names });
-        for (const address of addresses) one.took(address, text);
+        const claim = await one.claim(request);
         await Promise.all([one.flush(), guard.flush()]);
-        return { ...claimed, heard };
+        return claim;
       } catch (error) {
         joined.unpin(network.id);
         throw error;
       }
     },
     settle: (network, addresses) => {
-      joined.find(network.id)?.claims.settle(addresses);
+      joined.find(network.id)?.settle(addresses);
       joined.unpin(network.id);
     },
     release: async (network, sandboxId, addresses) => {
+      const one = joined.pin(network);
       try {
-        beInTouch();
-        const one = joined.pin(network);
-        try {
-          await one.claims.release(network.id, sandboxId, addresses);
-        } finally {
-          joined.unpin(network.id);
-        }
+        await one.release(sandboxId, addresses);
       } catch (error) {
         log.warn(
           { network: network.name, addresses, error },
           'addresses are given back when the cluster store answers again',
         );
+      } finally {
+        joined.unpin(network.id);
       }
     },
     remotePeers: (network) => {
@@ -266,34 +222,18 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     },
     vteps,
     named: (networkId, name) => joined.find(networkId)?.named(name) ?? [],
-    peers: (networkId) =>
-      peersOf({ store, networkId, self, hosts: hostList.hosts.all(), mirror: joined.find(networkId)?.mirror }),
+    peers: (networkId) => {
+      const network = context.ledger.read((view) => view.network(networkId));
+      const layout = network === undefined ? undefined : layoutOf(context, network);
+      const mirror = joined.find(networkId)?.mirror;
+      return peersOf({ store, networkId, layout, self, hosts: hostList.hosts.all(), mirror });
+    },
     sync: async () => {
       await networks.sync();
       await joined.sync();
       void guard.flush();
     },
-    state: () => ({
-      hostId: self,
-      name: value.name,
-      address: place.address,
-      port: place.port,
-      mtu: place.mtu,
-      store: store.status(),
-      ...sessionState(session),
-      hosts: [...hostList.hosts.all()]
-        .filter(([id]) => id !== self)
-        .map(([id, { value: host, state }]) => ({ id, name: host.name, address: host.vtep, state })),
-      held: hostList.held()?.length ?? 0,
-      networks: [...joined.all()].map((one) => ({
-        name: one.network.name,
-        endpoints: one.mirror.items().size,
-        entries: one.plan().length,
-        lagMs: Math.round(one.mirror.lagMs()),
-      })),
-      lagMs: Math.round(hostList.mirror.lagMs()),
-      problems: [...networks.problems()].map(([name, reason]) => ({ name, reason })),
-    }),
+    state: () => clusterInfo({ self, value, store, session, hostList, joined, networks }),
     close: async () => {
       collector.close();
       await networks.close();
@@ -304,56 +244,5 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
       await session.close(false);
       await store.close();
     },
-  };
-}
-
-function draftFrom({ mtu, family, port }: Place, hosts: readonly HostValue[]): ClusterDraft {
-  return {
-    vnis: randomVnis(VNIS_AT_ONCE, Math.random),
-    underlayMtu: Math.min(mtu, ...hosts.map((host) => host.mtu)),
-    outerFamily: family,
-    port,
-  };
-}
-
-/** @throws TsnetError UNSUPPORTED */
-function refuseBlocks({ name, settings }: Network): void {
-  if (settings['mode'] !== 'block') return;
-  throw new TsnetError(
-    'UNSUPPORTED',
-    `create network ${name}: mode=block: this version hands no blocks of addresses to hosts; leave the mode out`,
-  );
-}
-
-function outOfTouch(store: ClusterStore, why: string | undefined): TsnetError {
-  const { kind, endpoint, reason } = store.status();
-  const where = endpoint === undefined ? kind : `${kind} at ${endpoint}`;
-  return new TsnetError(
-    'RUNTIME',
-    `the cluster store (${where}) does not know this host to be alive: ${why ?? reason ?? 'no session'}`,
-  );
-}
-
-async function within(work: Promise<void>, error: () => TsnetError): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(error());
-    }, LONGEST_LIST_MS);
-  });
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-function sessionState(session: HostSession): Pick<ClusterInfo, 'session' | 'sessionRemainingMs' | 'sessionReason'> {
-  const remaining = session.remainingMs();
-  const reason = session.reason();
-  return {
-    session: session.isHeld() ? 'held' : 'lost',
-    ...(remaining === undefined ? {} : { sessionRemainingMs: Math.round(remaining) }),
-    ...(reason === undefined ? {} : { sessionReason: reason }),
   };
 }

@@ -3,14 +3,16 @@
  * no daemon, has a key too many; one whose key somebody cleared away has one too few.
  */
 import type { ClusterStore } from '../../model/cluster-store.ts';
-import { endpointKey, endpointsOf, networkOfHostKey, nameIn } from '../../cluster/keys.ts';
-import { deleteUnchanged, ofHost } from '../../cluster/leftovers.ts';
+import { endpointKey, networkOfHostKey, nameIn } from '../../cluster/keys.ts';
+import { deleteUnchanged, itemsOfHost, ofHost } from '../../cluster/leftovers.ts';
 import { parseEndpoint, type EndpointValue } from '../../cluster/values.ts';
 import { namesOf } from '../../engine/cluster-addresses.ts';
 import type { EngineContext } from '../../engine/context.ts';
 import { withoutLength } from '../../model/address.ts';
 import type { Log } from '../log.ts';
-import type { JoinedNetwork } from './joined-network.ts';
+import type { Claims } from '../../cluster/claims.ts';
+import type { Mirror } from '../../cluster/mirror.ts';
+import type { Network } from '../../model/records.ts';
 
 export interface OwnEndpointsOptions {
   readonly context: EngineContext;
@@ -19,10 +21,16 @@ export interface OwnEndpointsOptions {
   readonly log: Log;
 }
 
+export interface OwnNetwork {
+  readonly network: Network;
+  readonly mirror: Mirror;
+  readonly claims: Claims;
+}
+
 /** Rejects where the store cannot be asked. */
 export async function reconcileOwn(
   { context, store, self, log }: OwnEndpointsOptions,
-  { network, mirror, claims }: JoinedNetwork,
+  { network, mirror, claims }: OwnNetwork,
 ): Promise<void> {
   const wanted = wantedKeys(context, network.id, self);
   const surplus = ofHost(mirror.items().values(), self).filter(({ item: { key }, value }) => {
@@ -93,12 +101,9 @@ export async function clearNetwork(
   networkId: string,
   isJoined: () => boolean,
 ): Promise<number> {
-  const { items } = await store.list(endpointsOf(networkId));
+  const items = await itemsOfHost(store, networkId, self);
   if (isJoined()) return 0;
-  const deleted = await deleteUnchanged(
-    store,
-    ofHost(items, self).map(({ item }) => item),
-  );
+  const deleted = await deleteUnchanged(store, items);
   await forgetHostNetwork(store, self, networkId);
   return deleted;
 }

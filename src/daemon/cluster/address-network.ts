@@ -1,0 +1,45 @@
+/** A network whose addresses are claimed one by one, in the whole cluster: every host knows every container. */
+import { openClaims } from '../../cluster/claims.ts';
+import { pause } from '../../cluster/clock.ts';
+import { endpointKey, endpointsOf } from '../../cluster/keys.ts';
+import { ofHost } from '../../cluster/leftovers.ts';
+import { ENDPOINTS } from '../../cluster/peers.ts';
+import { macFromAddress } from '../../model/mac.ts';
+import { followDirectory } from './followed-directory.ts';
+import { HEARD_MS, type JoinedNetwork, type JoinOptions } from './joined-network.ts';
+import { reconcileOwn } from './own-endpoints.ts';
+
+export function joinByAddress(options: JoinOptions): JoinedNetwork {
+  const { context, store, network, self, clock, log, quarantineMs, beInTouch } = options;
+  const directory = followDirectory(options, { prefix: endpointsOf(network.id), reading: ENDPOINTS });
+  const { mirror } = directory;
+  const claims = openClaims({ store, self, mirror, clock, random: Math.random, quarantineMs });
+  return {
+    ...directory,
+    network,
+    claim: async (request) => {
+      beInTouch();
+      await directory.untilListed();
+      const claimed = await claims.claim(request);
+      const heard = pause(clock, HEARD_MS);
+      const addresses = [claimed.ip, claimed.ip6].filter((address) => address !== undefined);
+      const mac = request.mac ?? macFromAddress(addresses[0] ?? '0.0.0.0');
+      const value = JSON.stringify({ mac, host: self, id: request.sandboxId, names: request.names });
+      for (const address of addresses) {
+        directory.wrote({ key: endpointKey(network.id, address), value, revision: '' });
+      }
+      return { ...claimed, heard };
+    },
+    settle: (addresses) => {
+      claims.settle(addresses);
+    },
+    release: async (sandboxId, addresses) => {
+      beInTouch();
+      await claims.release(network.id, sandboxId, addresses);
+    },
+    reconcile: () => reconcileOwn({ context, store, self, log }, { network, mirror, claims }),
+    dueInMs: () => undefined,
+    isClear: () => ofHost(mirror.items().values(), self).length === 0,
+    counts: () => ({ endpoints: mirror.items().size }),
+  };
+}
