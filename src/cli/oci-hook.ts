@@ -4,6 +4,7 @@ import { readState } from '../runtimes/oci/container-state.ts';
 import { HOOKS_FOLDER, installHook } from '../runtimes/oci/hook-file.ts';
 import { runHook } from '../runtimes/oci/run-hook.ts';
 import type { CliContext } from './context.ts';
+import { recordedEnvironment, recordedWords } from './installed-program.ts';
 import type { DefineVerb } from './verbs.ts';
 
 const SEARCH_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -26,19 +27,12 @@ async function hook(context: CliContext): Promise<void> {
 
 /** The configuration of now is that of the hook: a runtime passes on neither environment nor options. */
 function install(folder: string, context: CliContext): void {
-  const { file, dataRoot, execRoot, host, env } = context.configRequest();
-  const given = {
-    TSNET_CONFIG: file ?? env['TSNET_CONFIG'],
-    TSNET_DATA_ROOT: dataRoot ?? env['TSNET_DATA_ROOT'],
-    TSNET_EXEC_ROOT: execRoot ?? env['TSNET_EXEC_ROOT'],
-    TSNET_HOST: host ?? env['TSNET_HOST'],
-  };
+  const env = recordedEnvironment(context);
   const written = installHook(folder, {
     command: [process.execPath, realpathSync(process.argv[1] ?? ''), 'oci-hook'],
-    env: {
-      PATH: SEARCH_PATH,
-      ...Object.fromEntries(Object.entries(given).filter(([, value]) => (value ?? '') !== '')),
-    },
+    env: { PATH: SEARCH_PATH, ...env },
   });
-  context.write(`${written}: called for containers with tsnet.* annotations, when created and when stopped\n`);
+  context.write(
+    `${written}: called for containers with tsnet.* annotations, when created and when stopped${recordedWords(env)}\n`,
+  );
 }

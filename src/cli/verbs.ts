@@ -53,6 +53,7 @@ export const VERBS: readonly VerbEntry[] = [
     load: () => import('./oci-hook.ts'),
   },
   { name: 'cni', summary: 'Install the CNI plugin', load: () => import('./cni.ts') },
+  { name: 'netavark', summary: "Install Podman's network helper", load: () => import('./netavark.ts') },
   { name: 'config', summary: 'Check or show the configuration', load: () => import('./config.ts') },
   { name: 'completion', summary: 'Print a completion script for a shell', load: () => import('./completion.ts') },
   { name: 'version', summary: 'Show the version', load: () => import('./version.ts') },

@@ -353,6 +353,15 @@ test('installed, it is what a runtime finds', async () => {
     });
     expect(JSON.parse(version.stdout)).toMatchObject({ cniVersion: '1.1.0' });
   }
-  const { stdout } = await callPlugin(host, `${folders[0] ?? ''}/tsnet`, 'ADD', { config, netns: container.path });
+  // Its ledger is that of whoever installed it, whatever the environment of the call.
+  const elsewhere = { TSNET_DATA_ROOT: `${host.dir}/other`, TSNET_EXEC_ROOT: `${host.dir}/other`, TSNET_CONFIG: '' };
+  const { stdout } = await host.run(`${folders[0] ?? ''}/tsnet`, [], {
+    env: {
+      ...elsewhere,
+      ...{ CNI_COMMAND: 'ADD', CNI_CONTAINERID: 'c1', CNI_NETNS: container.path, CNI_IFNAME: 'eth0', CNI_PATH: STOCK },
+    },
+    input: JSON.stringify(config),
+  });
+  expect(await host.mustTsnet(['ps', '--format', '{{.Networks}}'])).toBe('pods');
   expect(JSON.parse(stdout)).toMatchObject({ interfaces: [{ name: 'tsnet-pods' }, {}, { name: 'eth0' }] });
 });

@@ -1,5 +1,5 @@
 /** Calls of the built CNI plugin, and of stock ones, on a host of the lab, as a runtime makes them. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { must, type Host, type Namespace, type Outcome } from './lab.ts';
 
@@ -91,11 +91,7 @@ export async function pluginFolder(host: Host): Promise<string> {
   mkdirSync(dir, { recursive: true });
   await must('cp', [path.join(STOCK, 'loopback'), dir]);
   // Podman cleans up after a container in a process of its own, which has nothing of our environment.
-  const roots = Object.entries(host.env).flatMap(([name, value]) =>
-    name.startsWith('TSNET_') ? [`${name}='${value}'`] : [],
-  );
-  const script = `#!/bin/sh\nexport ${roots.join(' ')}\nexec '${TSNET_CNI}' "$@"\n`;
-  writeFileSync(path.join(dir, 'tsnet'), script, { mode: 0o755 });
+  await host.mustTsnet(['cni', 'install', '--bin-dir', dir, '--conf-dir', path.join(host.dir, 'cni-conf')]);
   return dir;
 }
 

@@ -5,7 +5,6 @@ import { must, until, type Host, type Outcome, type RunOptions } from './lab.ts'
 
 const IMAGE = 'tsnet-test';
 const APPLETS = ['sh', 'ip', 'ping', 'sleep', 'httpd', 'nc', 'cat', 'mkdir'];
-const DIST = path.resolve(import.meta.dirname, '../../dist');
 /** Where aardvark-dns is on Debian; podman looks for netavark in our folder first. */
 const DEBIAN_HELPERS = '/usr/lib/podman';
 /** Fixed for root, whatever --root says. The tests' /run is their own. */
@@ -37,16 +36,8 @@ export async function openPodman(host: Host): Promise<Podman> {
   mkdirSync(dir);
   const [storage, containers] = [path.join(dir, 'storage.conf'), path.join(dir, 'containers.conf')];
   const helpers = path.join(dir, 'helpers');
-  mkdirSync(helpers);
   // Podman cleans up after a container in a process of its own, which has nothing of our environment.
-  const roots = Object.entries(host.env).flatMap(([name, value]) =>
-    name.startsWith('TSNET_') ? [`${name}='${value}'`] : [],
-  );
-  writeFileSync(
-    path.join(helpers, 'netavark'),
-    `#!/bin/sh\nexport ${roots.join(' ')}\nexec '${path.join(DIST, 'netavark')}' "$@"\n`,
-    { mode: 0o755 },
-  );
+  await host.mustTsnet(['netavark', 'install', '--dir', helpers]);
   writeFileSync(storage, `[storage]\ndriver = "vfs"\ngraphroot = "${dir}/lib"\nrunroot = "${dir}/run"\n`);
   writeFileSync(
     containers,

@@ -29,20 +29,3 @@ export const CONFLIST = {
 export function conflistText(): string {
   return `${JSON.stringify(CONFLIST, undefined, 2)}\n`;
 }
-
-/** Longest first line of a script that kernels before 5.1 read (BINPRM_BUF_SIZE). */
-const LONGEST_FIRST_LINE = 127;
-
-/**
- * The executable: a script of the Node.js that is at `node`, so that it needs no PATH, and of the installed `plugin`, so that an
- * upgrade in place reaches it.
- */
-export function executableText({ node, plugin }: { readonly node: string; readonly plugin: string }): string {
-  const first = `#!${node}`;
-  if (first.length <= LONGEST_FIRST_LINE && !/\s/.test(node)) return `${first}\nrequire(${JSON.stringify(plugin)});\n`;
-  return `#!/bin/sh\nexec ${quoted(node)} ${quoted(plugin)}\n`;
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
-}

@@ -165,7 +165,7 @@ describe('flags take Docker’s =true and =false', () => {
 });
 
 /** Verbs that start or end processes, or go on until they are told to end. */
-const LAUNCHING = ['run', 'exec', 'stop', 'daemon', 'docker-plugin', 'cni', 'oci-hook', 'events', '__reap'];
+const LAUNCHING = ['run', 'exec', 'stop', 'daemon', 'docker-plugin', 'cni', 'netavark', 'oci-hook', 'events', '__reap'];
 
 test('no arguments whatever end in anything but 0, 1, 2, 64 or 125, and errors are one line', async () => {
   const words = fc.constantFrom(
