@@ -38,7 +38,8 @@ const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts', 'selfHeal', 'cluster', 'doc
 export async function openLive({ config: first, readConfig, log, env }: LiveRequest): Promise<Live> {
   const startedAt = new Date().toISOString();
   const ledger = openLedger({ dataRoot: first.dataRoot, execRoot: first.execRoot });
-  const metrics = openMetrics(ledger);
+  let cluster: ClusterPart | undefined;
+  const metrics = openMetrics(ledger, () => cluster?.state());
   const events = openEvents({ ledger, now: () => Date.now(), log });
 
   const revision = (): number => ledger.read((view) => view.revision());
@@ -72,7 +73,6 @@ export async function openLive({ config: first, readConfig, log, env }: LiveRequ
     ...parts.state(),
     ...(cluster === undefined ? {} : { cluster: cluster.state() }),
   });
-  let cluster: ClusterPart | undefined;
   const around = (engine: Engine): Engine =>
     metrics.timed({
       ...followingEngine(

@@ -1,8 +1,9 @@
 /** What the daemon counts, in the text that Prometheus reads: npm `prom-client`. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { Engine } from '../engine/engine.ts';
+import type { ClusterInfo, Engine } from '../engine/engine.ts';
 import { poolUsage } from '../engine/pool-usage.ts';
 import type { Ledger } from '../model/ledger.ts';
+import { clusterGauges } from './cluster-gauges.ts';
 
 export interface Metrics {
   readonly contentType: string;
@@ -24,12 +25,14 @@ const ATTACH_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5];
 const LAG_PARTS = ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'];
 const NEVER_MS = 2 ** 31 - 1;
 
-export function openMetrics(ledger: Ledger): Metrics {
+/** @param cluster What this host knows of its cluster now; undefined while it is in none. */
+export function openMetrics(ledger: Ledger, cluster: () => ClusterInfo | undefined): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: NEVER_MS });
   for (const part of LAG_PARTS) registry.removeSingleMetric(`nodejs_eventloop_lag_${part}_seconds`);
   const registers = [registry];
   const measure = ledgerGauges(registry, ledger);
+  let measureCluster: ReturnType<typeof clusterGauges> | undefined;
   const attach = new Histogram({
     name: 'tsnet_attach_seconds',
     help: 'Time to attach a container to a network, or to make it with its networks',
@@ -75,6 +78,8 @@ export function openMetrics(ledger: Ledger): Metrics {
     contentType: registry.contentType,
     text: () => {
       measure();
+      const info = cluster();
+      if (info !== undefined) (measureCluster ??= clusterGauges(registry))(info);
       return registry.metrics();
     },
     onRequest: ({ method, route, status }) => {

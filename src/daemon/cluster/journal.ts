@@ -36,8 +36,11 @@ const MOST_LINES = 1000;
 
 export function openJournal(file: string): Journal {
   mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
-  const lines = read(file);
+  const text = read(file);
+  const lines = parsed(text);
   let count = lines.length;
+  // What is appended to half a line would be lost with it.
+  if (text !== '' && !text.endsWith('\n')) appendFileSync(file, '\n');
   const append = (line: Line): void => {
     appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600 });
     count += 1;
@@ -66,14 +69,16 @@ export function openJournal(file: string): Journal {
   };
 }
 
-/** A daemon that is killed while it writes leaves half a line, which told the kernel nothing. */
-function read(file: string): Line[] {
-  let text: string;
+function read(file: string): string {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch {
-    return [];
+    return '';
   }
+}
+
+/** A daemon that is killed while it writes leaves half a line, which told the kernel nothing. */
+function parsed(text: string): Line[] {
   return text.split('\n').flatMap((line) => {
     try {
       return line === '' ? [] : [JSON.parse(line) as Line];
