@@ -10,12 +10,13 @@ import { openHostSession } from '../../src/cluster/host-session.ts';
 import { openHosts } from '../../src/cluster/hosts.ts';
 import { endpointsOf, HOSTS, nameIn, NETWORKS } from '../../src/cluster/keys.ts';
 import { openMirror, type Change, type Mirror } from '../../src/cluster/mirror.ts';
-import { openPeerTable, type PeerTable } from '../../src/cluster/peers.ts';
+import { openPeerTable, type PeerTable, type PeerTableOptions } from '../../src/cluster/peers.ts';
 import { parseEndpoint, parseHost } from '../../src/cluster/values.ts';
 import { parseClusterStore } from '../../src/model/cluster-address.ts';
 import type { ClusterStore } from '../../src/model/cluster-store.ts';
 import type { Network } from '../../src/model/records.ts';
 import { openClusterStore } from '../../src/store/cluster/open-cluster-store.ts';
+import { openBlockNetwork } from './block-network.ts';
 import { hostId, vtepOf } from './layout.ts';
 
 export const clock: ClusterClock = {
@@ -44,8 +45,8 @@ const now = (): number => Number(process.hrtime.bigint() / 1000n) / 1000;
 export interface Joined {
   readonly network: Network;
   readonly mirror: Mirror;
-  readonly claims: Claims;
-  readonly table: PeerTable;
+  readonly claims: Pick<Claims, 'claim' | 'settle' | 'release'>;
+  readonly table: Pick<PeerTable, 'hostsChanged' | 'take'>;
   /** Claimed by this agent while it ran. */
   readonly held: { readonly address: string; readonly id: string }[];
 }
@@ -118,10 +119,7 @@ export class Agent {
     const settings = network.settings as unknown as OverlaySettings;
     const table = openPeerTable({
       self: this.id,
-      hostOf: (host) => {
-        const known = this.#hosts.find(host);
-        return known === undefined ? undefined : { vtep: known.value.vtep, state: known.state };
-      },
+      hostOf: (host) => this.#placeOf(host),
       planOf: (peer) => overlayPeerPlan(network, settings, peer),
     });
     const store = hearing === 'hears' ? this.#store : { ...this.#store, watch: () => ({ close: () => undefined }) };
@@ -147,6 +145,27 @@ export class Agent {
     this.#joined.push(joined);
     await mirror.listed;
     return joined;
+  }
+
+  /** A network whose hosts have blocks of addresses. */
+  async joinBlocks(network: Network): Promise<void> {
+    const opened = openBlockNetwork({
+      store: this.#store,
+      self: this.id,
+      network,
+      hostOf: (host) => this.#placeOf(host),
+      clock,
+      heard: (changes) => {
+        this.#tally.events += changes.length;
+      },
+    });
+    this.#joined.push({ ...opened, network, held: [] });
+    await opened.mirror.listed;
+  }
+
+  #placeOf(host: string): ReturnType<PeerTableOptions['hostOf']> {
+    const known = this.#hosts.find(host);
+    return known === undefined ? undefined : { vtep: known.value.vtep, state: known.state };
   }
 
   get joined(): readonly Joined[] {

@@ -6,6 +6,8 @@ import { macFromAddress } from '../../src/model/mac.ts';
 import type { Network } from '../../src/model/records.ts';
 
 export interface Layout {
+  /** `block`: all hosts are on one network, and have blocks of its addresses. */
+  readonly mode: 'perIp' | 'block';
   readonly hosts: number;
   readonly networks: number;
   readonly networksPerHost: number;

@@ -3,6 +3,7 @@
  * is left out is the kernel. What it tells is what docs/scale.md reckons with.
  *
  *     sim.js [--hosts 500] [--endpoints 100000] [--networks-per-host 20] [--workers 4] [--contenders 64]
+ *     sim.js --mode block [--hosts 500] [--endpoints 100000] [--workers 4]
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,6 +17,7 @@ import { openClusterStore } from '../../src/store/cluster/open-cluster-store.ts'
 import { quantile } from '../group.ts';
 import { prepareHost, thisProgram } from '../isolated.ts';
 import { ETCD_URL, startEtcd, stopEtcd, usageOf } from './etcd-process.ts';
+import { simulatedBlockNetwork } from './block-network.ts';
 import { simulatedNetwork, writeEndpoints, type Layout } from './layout.ts';
 import { work, type Answer, type Order } from './worker.ts';
 
@@ -94,6 +96,40 @@ function tell(name: string, hosts: number, phase: Phase): void {
   say(`  etcd          ${share(etcd.cpuSeconds)}, ${mb(etcd.rssBytes)}`);
 }
 
+/** All hosts on one network, each with blocks of its addresses. */
+async function simulateBlocks(layout: Layout, workers: number): Promise<void> {
+  const dir = mkdtempSync(path.join(tmpdir(), 'tsnet-sim-'));
+  const etcd = await startEtcd(path.join(dir, 'etcd'));
+  const simulation = new Simulation(etcd, workers);
+  try {
+    const store = await openClusterStore({ store: parseClusterStore(ETCD_URL) });
+    await createNetwork(store, simulatedBlockNetwork(), [4096]);
+    await store.close();
+    const { hosts, endpointsEach } = layout;
+    const endpoints = hosts * endpointsEach;
+    say(`${String(hosts)} hosts, 1 network in blocks, ${String(endpoints)} endpoints, one etcd`);
+    const ofWorker = (worker: number): number[] =>
+      Array.from({ length: hosts }, (_, host) => host).filter((host) => host % workers === worker);
+    const phase = async (name: string, orderFor: (worker: number) => Order): Promise<void> => {
+      tell(name, hosts, await simulation.all(orderFor));
+    };
+    await phase('all hosts start', (worker) => ({ kind: 'start', url: ETCD_URL, hosts: ofWorker(worker), layout }));
+    await phase('all endpoints are attached', () => ({ kind: 'fill', each: endpointsEach }));
+    for (const share of [0, 0.01, 0.1]) {
+      const perSecond = Math.round((endpoints * share) / 60);
+      await phase(`${String(perSecond)} changes a second`, () => ({
+        kind: 'churn',
+        perSecond: perSecond / workers,
+        seconds: 15,
+      }));
+    }
+  } finally {
+    simulation.end();
+    await stopEtcd(etcd);
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
 async function simulate(layout: Layout, workers: number, contenders: number): Promise<void> {
   const dir = mkdtempSync(path.join(tmpdir(), 'tsnet-sim-'));
   const etcd = await startEtcd(path.join(dir, 'etcd'));
@@ -153,6 +189,7 @@ async function simulate(layout: Layout, workers: number, contenders: number): Pr
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      mode: { type: 'string', default: 'perIp' },
       hosts: { type: 'string', default: '500' },
       endpoints: { type: 'string', default: '100000' },
       'networks-per-host': { type: 'string', default: '20' },
@@ -161,15 +198,18 @@ async function main(): Promise<void> {
     },
   });
   const hosts = Number(values.hosts);
-  const networksPerHost = Number(values['networks-per-host']);
-  const layout = {
+  const mode = values.mode === 'block' ? 'block' : 'perIp';
+  const networksPerHost = mode === 'block' ? 1 : Number(values['networks-per-host']);
+  const layout: Layout = {
+    mode,
     hosts,
     networksPerHost,
-    networks: 2 * hosts,
+    networks: mode === 'block' ? 1 : 2 * hosts,
     endpointsEach: Math.round(Number(values.endpoints) / hosts / networksPerHost),
   };
   prepareHost();
-  await simulate(layout, Number(values.workers), Number(values.contenders));
+  if (mode === 'block') await simulateBlocks(layout, Number(values.workers));
+  else await simulate(layout, Number(values.workers), Number(values.contenders));
 }
 
 if (process.argv[2] === WORKER) work();

@@ -1,9 +1,12 @@
 /** A process with some of the simulated hosts, told by the first one what to do; it answers when it has. */
 import { Agent, type Joined, type Tally } from './agent.ts';
+import { simulatedBlockNetwork } from './block-network.ts';
 import { networksOf, simulatedNetwork, type Layout } from './layout.ts';
 
 export type Order =
   | { readonly kind: 'start'; readonly url: string; readonly hosts: readonly number[]; readonly layout: Layout }
+  /** Every host claims so many addresses, one after the other. */
+  | { readonly kind: 'fill'; readonly each: number }
   /** Waits, claims and releases at a rate. */
   | { readonly kind: 'churn'; readonly perSecond: number; readonly seconds: number }
   /**
@@ -63,6 +66,8 @@ async function obey(order: Order): Promise<void> {
   switch (order.kind) {
     case 'start':
       return start(order);
+    case 'fill':
+      return fill(order);
     case 'churn':
       return churn(order);
     case 'contend':
@@ -76,10 +81,19 @@ async function start({ url, hosts, layout }: Extract<Order, { kind: 'start' }>):
     for (let host = waiting.shift(); host !== undefined; host = waiting.shift()) {
       const agent = await Agent.start(url, host, tally);
       agents.push({ host, agent });
-      await Promise.all(networksOf(layout, host).map((index) => agent.join(simulatedNetwork(index))));
+      if (layout.mode === 'block') await agent.joinBlocks(simulatedBlockNetwork());
+      else await Promise.all(networksOf(layout, host).map((index) => agent.join(simulatedNetwork(index))));
     }
   };
   await Promise.all(Array.from({ length: ABREAST }, starter));
+}
+
+async function fill({ each }: Extract<Order, { kind: 'fill' }>): Promise<void> {
+  const filler = async (agent: Agent): Promise<void> => {
+    for (const joined of agent.joined) for (let one = 0; one < each; one += 1) await agent.claim(joined);
+  };
+  await Promise.all(agents.map(({ agent }) => filler(agent)));
+  await pause(500);
 }
 
 /** Changes are half claims, half releases, each of a host and a network drawn by lot. */

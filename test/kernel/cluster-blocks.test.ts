@@ -158,6 +158,28 @@ describe('a network whose hosts have blocks', () => {
   });
 });
 
+describe('a network of both families', () => {
+  it('has blocks of both, claimed by one key', async () => {
+    const args = ['-o', 'mode=block', '-o', 'block-size=26', '--ipv6', '--subnet', 'fd00:78::/64'];
+    await createOverlay(stage, { name: 'both', subnet: '10.78.0.0/20', args });
+    const [one, two] = [await container(lab, a, 'both'), await container(lab, b, 'both')];
+    const [network] = JSON.parse(await b.tsnet('inspect', 'both')) as readonly {
+      readonly Containers: Readonly<Record<string, { readonly IPv6Address: string }>>;
+      readonly Peers: readonly { readonly Blocks: readonly string[] }[];
+    }[];
+    const blocks = network?.Peers.flatMap(({ Blocks }) => Blocks) ?? [];
+    expect(blocks.filter((block) => /^10\.78\.\d+\.\d+\/26$/.test(block))).toHaveLength(2);
+    expect(blocks.filter((block) => /^fd00:78:.*\/70$/.test(block))).toHaveLength(2);
+    const six = Object.values(network?.Containers ?? {})[0]?.IPv6Address.split('/')[0] ?? '';
+    expect(await one.ping(two.address)).toBe(true);
+    expect(await one.ping(six)).toBe(true);
+    for (const host of [a, b]) expect(await host.tsnet('diff')).toBe('');
+    await one.leave();
+    await two.leave();
+    await c.tsnet('rm', 'both');
+  });
+});
+
 describe('the store', () => {
   it('is killed: containers come and go out of the block, and nothing is forgotten', async () => {
     const before = await blockKeys();

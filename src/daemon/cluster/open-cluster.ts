@@ -124,7 +124,10 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     onLive: (isLive) => {
       if (isLive) log.info({}, 'in touch with the cluster store');
       else
-        log.warn({}, 'out of touch with the cluster store: running containers go on, and nothing new can be attached');
+        log.warn(
+          {},
+          'out of touch with the cluster store: running containers go on; new ones are attached only out of blocks of addresses that this host has',
+        );
       if (isLive) rejoin();
     },
     onSelfGone: () => {

@@ -93,6 +93,36 @@ describe('the overlay driver', () => {
       /gateway/,
     ],
     [
+      'blocks without IPv4',
+      { draft: { pools: [{ subnet: 'fd00:1::/64', gateway: 'fd00:1::1', aux: {} }], options: { mode: 'block' } } },
+      /cuts an IPv4 subnet/,
+    ],
+    [
+      'blocks of a subnet that is too small',
+      { draft: { pools: [{ subnet: '10.1.0.0/28', gateway: '10.1.0.1', aux: {} }], options: { mode: 'block' } } },
+      /10\.1\.0\.0\/28 is too small/,
+    ],
+    [
+      'blocks as large as the subnet',
+      { draft: { options: { mode: 'block', 'block-size': 16 } } },
+      /block-size 16 .* choose 17 to 29/,
+    ],
+    ['blocks of four addresses', { draft: { options: { mode: 'block', 'block-size': 30 } } }, /choose 17 to 29/],
+    ['a block size where there are no blocks', { draft: { options: { 'block-size': 24 } } }, /add -o mode=block/],
+    [
+      'an IPv6 subnet with fewer addresses than the IPv4 one',
+      {
+        draft: {
+          pools: [
+            { subnet: '10.77.0.0/16', gateway: '10.77.0.1', aux: {} },
+            { subnet: 'fd00:77::/113', gateway: 'fd00:77::1', aux: {} },
+          ],
+          options: { mode: 'block' },
+        },
+      },
+      /fd00:77::\/113 has fewer addresses than 10\.77\.0\.0\/16/,
+    ],
+    [
       "somebody else's link",
       { facts: { links: [{ name: BRIDGE, mtu: 1500, up: true, addresses: [] }] } },
       /choose another bridge.name/,
@@ -141,6 +171,18 @@ describe('the overlay driver', () => {
         via: via?.kind === 'neighbour' ? via.address : '',
       },
     ]);
+  });
+
+  it('cuts a subnet into blocks of 256 addresses, or into 256 blocks, unless told', () => {
+    const lengthOf = (subnet: string, options = {}): number | undefined => {
+      const pools = [{ subnet, gateway: subnet.replace(/0\/\d+$/, '1'), aux: {} }];
+      return overlay.blockLength?.(network({ draft: { pools, options: { mode: 'block', ...options } } }));
+    };
+    expect(
+      ['10.0.0.0/8', '10.1.0.0/16', '10.1.0.0/18', '10.1.0.0/22', '10.1.0.0/27'].map((one) => lengthOf(one)),
+    ).toEqual([24, 24, 26, 28, 28]);
+    expect(lengthOf('10.1.0.0/16', { 'block-size': 26 })).toBe(26);
+    expect(overlay.blockLength?.(network())).toBeUndefined();
   });
 
   it('routes into the device in block mode, and answers ARP for what is behind it', () => {
