@@ -1,5 +1,5 @@
 /** `tsnet info`: what is there, where it is kept, and what a person should know. */
-import type { Info } from '../engine/engine.ts';
+import type { Info } from '../engine/host-info.ts';
 import { jsonFormat } from './options.ts';
 import { alignTabs } from './table.ts';
 import type { DefineVerb } from './verbs.ts';

@@ -1,5 +1,6 @@
 /** What of the daemon a reload exchanges, configuration, kernel and engine, and the followers, which stay. */
-import type { DaemonInfo, Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { DaemonInfo } from '../engine/host-info.ts';
 import type { Config } from '../model/config.ts';
 import { openLedger } from '../store/ledger.ts';
 import type { ClusterPart } from './cluster/open-cluster.ts';

@@ -1,7 +1,7 @@
 /** All parts of the daemon that mirror the ledger, opened in the order in which they are needed. */
 import type { EngineContext } from '../engine/context.ts';
 import { leasedEndpoints, renewLease } from '../engine/dhcp-renewal.ts';
-import type { DaemonInfo } from '../engine/engine.ts';
+import type { DaemonInfo } from '../engine/host-info.ts';
 import { watchChanges } from '../kernel/change-events.ts';
 import { hostSockets } from '../kernel/host-sockets.ts';
 import { namespaceId } from '../kernel/namespace-id.ts';

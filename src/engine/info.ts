@@ -1,6 +1,6 @@
 /** `tsnet info`. */
 import type { EngineContext } from './context.ts';
-import type { Info } from './engine.ts';
+import type { Info } from './host-info.ts';
 
 export async function info(context: EngineContext): Promise<Info> {
   const { config, kernel, ledger, version } = context;

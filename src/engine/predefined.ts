@@ -14,7 +14,7 @@ import { DEFAULT_BRIDGE_SUBNET } from '../ipam/choose-pool.ts';
 import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
 import { ulaPool } from '../ipam/ula.ts';
 import type { EngineContext } from './context.ts';
-import { driverDefaults } from './create-network.ts';
+import { driverDefaults } from './draft-network.ts';
 import { predefinedState, type PredefinedState } from './predefined-state.ts';
 import { takeDown } from './realize.ts';
 

@@ -198,6 +198,7 @@ describe('the Docker plugin', () => {
     for (const afterMs of [0, 5, 20]) {
       const endpoint = await makeEndpoint(network);
       const joining = join(network, endpoint, `/run/docker/netns/${endpoint.id.slice(0, 12)}`).catch(() => undefined);
+      // No event tells of the middle: the moment of the kill is what is tried, before, within and behind the work in the kernel.
       await new Promise((resolve) => setTimeout(resolve, afterMs));
       await plugin.stop('SIGKILL');
       await joining;

@@ -137,6 +137,7 @@ describe('run -d', () => {
       const mark = path.join(host.dir, `ran-${cut}`);
       const args = ['run', '-d', '--network', 'none', '--', 'sh', '-c', `echo $$ >${mark}; exec sleep 1003`];
       const child = host.start(process.execPath, [TSNET, ...args], { env: host.env });
+      // The moment of the kill is what is tried: another step of the start each time.
       await new Promise((resolve) => setTimeout(resolve, 50 + cut * 16));
       child.kill('SIGKILL');
       // Either it runs and is known, or it never ran and is forgotten.

@@ -115,6 +115,7 @@ describe.each(FIREWALL_BACKENDS)('self-healing, with %s,', (backend) => {
     expect(stage.repaired).toEqual([]);
     expect(healer.state().looks - looks).toBeLessThan(12);
     const rested = healer.state().looks;
+    // That nothing happens any more takes a while to see.
     await new Promise((resolve) => setTimeout(resolve, 300));
     expect(healer.state().looks).toBe(rested);
   });

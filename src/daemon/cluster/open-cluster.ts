@@ -14,7 +14,7 @@ import { openHostSession } from '../../cluster/host-session.ts';
 import type { HostValue } from '../../cluster/values.ts';
 import { layoutOf, type Cluster } from '../../engine/cluster.ts';
 import type { EngineContext } from '../../engine/context.ts';
-import type { ClusterInfo } from '../../engine/engine.ts';
+import type { ClusterInfo } from '../../engine/host-info.ts';
 import type { ClusterStore } from '../../model/cluster-store.ts';
 import type { ClusterConfig } from '../../model/config.ts';
 import { familyOf } from '../../model/address.ts';

@@ -4,18 +4,16 @@
  */
 import type { Garbage } from '../engine.ts';
 import type { EngineContext } from '../context.ts';
-import type { DockerJoinAnswer, DockerJoinRequest, DockerEndpointRequest } from './endpoints.ts';
+import type { DockerJoinAnswer, DockerJoinRequest } from './join-endpoint.ts';
+import type { DockerEndpointRequest } from './reserve-endpoint.ts';
 import type { CreateDockerNetworkRequest } from './networks.ts';
 import type { DockerAddressRequest, DockerPoolRequest } from './pools.ts';
 import type { DockerSight } from './sight.ts';
 import type { DockerPool, Endpoint } from '../../model/records.ts';
-import {
-  joinDockerEndpoint,
-  publishDockerPorts,
-  removeDockerEndpoint,
-  reserveDockerEndpoint,
-  withdrawDockerPorts,
-} from './endpoints.ts';
+import { publishDockerPorts, withdrawDockerPorts } from './endpoint-ports.ts';
+import { joinDockerEndpoint } from './join-endpoint.ts';
+import { removeDockerEndpoint } from './remove-endpoint.ts';
+import { reserveDockerEndpoint } from './reserve-endpoint.ts';
 import { createDockerNetwork, removeDockerNetwork } from './networks.ts';
 import { releaseDockerAddress, releaseDockerPool, requestDockerAddress, requestDockerPool } from './pools.ts';
 import { hasDockers, heedDocker, learnNamespaces } from './sight.ts';

@@ -17,7 +17,7 @@ import { refuseOverlap } from '../../ipam/overlap.ts';
 import { hostProblem } from '../../ipam/usable.ts';
 import { chooseSubnet } from '../choose-subnet.ts';
 import type { EngineContext } from '../context.ts';
-import { usedSubnets } from '../create-network.ts';
+import { usedSubnets } from '../draft-network.ts';
 import { RELEASED_AT_ONCE } from '../draft-endpoint.ts';
 import { withSpace } from '../gc.ts';
 import { addressHolder } from '../lookup.ts';

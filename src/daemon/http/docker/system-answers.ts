@@ -1,6 +1,6 @@
 /** `GET /version` and `GET /info`: what Docker's clients ask before they ask for networks. */
 import os from 'node:os';
-import type { Info } from '../../../engine/engine.ts';
+import type { Info } from '../../../engine/host-info.ts';
 import { API_VERSION, isAtLeast, MIN_API_VERSION } from './api-version.ts';
 
 /** Node's names of architectures in Go's words. */
