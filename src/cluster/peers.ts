@@ -57,6 +57,8 @@ interface Group {
 
 export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known: Iterable<StoredItem> = []): PeerTable {
   const groups = new Map<string, Group>();
+  /** Names of groups by host: a host that comes or goes costs what it has, not what all have. */
+  const ofHost = new Map<string, Set<string>>();
   /** How many endpoints need a resource that the kernel has: what two share goes with the second. */
   const uses = new Map<string, number>();
   const dirty = new Set<string>();
@@ -78,7 +80,14 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
     group.value = endpoint;
     group.addresses.add(nameIn(key));
     groups.set(name, group);
+    ofHost.set(endpoint.host, (ofHost.get(endpoint.host) ?? new Set()).add(name));
     dirty.add(name);
+  };
+  const forget = (name: string, { value: { host } }: Group): void => {
+    groups.delete(name);
+    const names = ofHost.get(host);
+    names?.delete(name);
+    if (names?.size === 0) ofHost.delete(host);
   };
   const peerOf = ({ value, addresses }: Group): EndpointPeer[] => {
     const host = hostOf(value.host);
@@ -114,9 +123,10 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
       }
     },
     hostsChanged: (hostIds) => {
-      byName = undefined;
-      const changed = new Set(hostIds);
-      for (const [name, { value }] of groups) if (changed.has(value.host)) dirty.add(name);
+      for (const name of hostIds.flatMap((hostId) => [...(ofHost.get(hostId) ?? [])])) {
+        byName = undefined;
+        dirty.add(name);
+      }
     },
     take: () => {
       const remove: Resource[] = [];
@@ -128,7 +138,7 @@ export function openPeerTable({ self, hostOf, planOf }: PeerTableOptions, known:
         for (const resource of plan) if (count(resource, 1) === 1) add.push(resource);
         for (const resource of group.plan) if (count(resource, -1) === 0) remove.push(resource);
         group.plan = plan;
-        if (group.addresses.size === 0) groups.delete(name);
+        if (group.addresses.size === 0) forget(name, group);
       }
       dirty.clear();
       return { remove, add };
