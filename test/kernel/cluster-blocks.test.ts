@@ -76,15 +76,23 @@ async function untilWhole(timeoutMs = 20_000): Promise<void> {
 beforeAll(async () => {
   stage = await openClusterStage(lab, { hosts: 3, ttl: TTL, config: { 'quarantine-seconds': 2 } });
   [a, b, c] = stage.hosts as [ClusterHost, ClusterHost, ClusterHost];
-  await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16', args: ['-o', 'mode=block'] });
+  await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16', args: ['-o', 'mode=block'] }).catch(
+    (error: unknown) => {
+      tellLogs();
+      throw error;
+    },
+  );
   [onA, onB, onC] = [await container(lab, a, 'ov'), await container(lab, b, 'ov'), await container(lab, c, 'ov')];
   await untilWhole();
 });
 
 /** What the daemons said, where a test fails. */
-afterEach(({ task }) => {
-  if (task.result?.state !== 'fail') return;
+function tellLogs(): void {
   for (const { host, address } of stage.hosts) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
+}
+
+afterEach(({ task }) => {
+  if (task.result?.state === 'fail') tellLogs();
 });
 
 afterAll(async () => {
