@@ -30,6 +30,8 @@ export interface MirrorOptions {
 export interface Mirror {
   items(): ReadonlyMap<string, StoredItem>;
   item(key: string): StoredItem | undefined;
+  /** Another number whenever an item is, for who keeps what he found. */
+  generation(): number;
   /** Resolves when the directory is known; at once where it was known before. */
   readonly listed: Promise<void>;
   /** Whether the directory was ever listed, by this process or the one before. */
@@ -49,6 +51,7 @@ export function openMirror(options: MirrorOptions): Mirror {
   const { store, prefix, known, clock, onChanges, onLive, onTrouble } = options;
   const items = new Map<string, StoredItem>((known?.items ?? []).map((item) => [item.key, item]));
   let watch: StoreWatch | undefined;
+  let generation = 0;
   let isClosed = false;
   let callOff: () => void = () => undefined;
   /** Since when the store has been out of reach; undefined while it is in reach. */
@@ -63,6 +66,7 @@ export function openMirror(options: MirrorOptions): Mirror {
 
   const apply = (events: readonly StoreEvent[]): Change[] =>
     events.flatMap((event): Change[] => {
+      generation += 1;
       const key = event.kind === 'put' ? event.item.key : event.key;
       const before = items.get(key);
       const had = before === undefined ? {} : { before };
@@ -124,13 +128,16 @@ export function openMirror(options: MirrorOptions): Mirror {
   return {
     items: () => items,
     item: (key) => items.get(key),
+    generation: () => generation,
     listed,
     isKnown: () => watch !== undefined,
     isLive: () => silentSince === undefined,
     lagMs: () => (silentSince === undefined ? 0 : clock.now() - silentSince),
     expect: (item) => {
       // Told already: then its revision is known too.
-      if (items.get(item.key)?.value !== item.value) items.set(item.key, item);
+      if (items.get(item.key)?.value === item.value) return;
+      generation += 1;
+      items.set(item.key, item);
     },
     close: () => {
       isClosed = true;

@@ -65,6 +65,18 @@ export function openOwnBlocks({ store, self, network, layout, mirror, beInTouch,
     );
   };
 
+  let kept: { readonly generation: number; readonly blocks: readonly Block[] } | undefined;
+  /** All that the mirror has of this host, in order. Every attach asks, and there may be thousands of others'. */
+  const listed = (): readonly Block[] => {
+    const generation = mirror.generation();
+    if (kept?.generation === generation) return kept.blocks;
+    const blocks = [...mirror.items().values()]
+      .flatMap(({ key, value }) => (parseBlock(value)?.host === self ? (layout.named(nameIn(key)) ?? []) : []))
+      .toSorted((a, b) => a.index - b.index);
+    kept = { generation, blocks };
+    return blocks;
+  };
+
   const text = JSON.stringify({ host: self });
   const ours = (block: Block): string => {
     leaving.delete(block.name);
@@ -106,15 +118,7 @@ export function openOwnBlocks({ store, self, network, layout, mirror, beInTouch,
   };
 
   return {
-    all: () =>
-      [...mirror.items().values()]
-        .flatMap(({ key, value }) => {
-          // Most are others', and there may be thousands.
-          if (!value.includes(self) || parseBlock(value)?.host !== self) return [];
-          const block = layout.named(nameIn(key));
-          return block === undefined || leaving.has(block.name) ? [] : [block];
-        })
-        .toSorted((a, b) => a.index - b.index),
+    all: () => listed().filter(({ name }) => !leaving.has(name)),
     has: (block) => holderOf(block) === self && !leaving.has(block.name),
     holderOf,
     take,

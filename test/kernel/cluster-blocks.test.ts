@@ -59,6 +59,13 @@ async function blockKeys(): Promise<Record<string, number>> {
   );
 }
 
+/** The beginning of a block that nobody has: "10.77.9." */
+async function freeBlock(): Promise<string> {
+  const taken = Object.keys(await blockKeys());
+  const numbers = Array.from({ length: 250 }, (_, index) => `10.77.${String(index + 2)}.`);
+  return numbers.find((beginning) => !taken.includes(`${beginning}0/24`)) ?? '';
+}
+
 async function untilWhole(timeoutMs = 20_000): Promise<void> {
   await untilRoutes(a, blocksOf(onB, onC), timeoutMs);
   await untilRoutes(b, blocksOf(onA, onC), timeoutMs);
@@ -69,15 +76,23 @@ async function untilWhole(timeoutMs = 20_000): Promise<void> {
 beforeAll(async () => {
   stage = await openClusterStage(lab, { hosts: 3, ttl: TTL, config: { 'quarantine-seconds': 2 } });
   [a, b, c] = stage.hosts as [ClusterHost, ClusterHost, ClusterHost];
-  await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16', args: ['-o', 'mode=block'] });
+  await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16', args: ['-o', 'mode=block'] }).catch(
+    (error: unknown) => {
+      tellLogs();
+      throw error;
+    },
+  );
   [onA, onB, onC] = [await container(lab, a, 'ov'), await container(lab, b, 'ov'), await container(lab, c, 'ov')];
   await untilWhole();
 });
 
 /** What the daemons said, where a test fails. */
-afterEach(({ task }) => {
-  if (task.result?.state !== 'fail') return;
+function tellLogs(): void {
   for (const { host, address } of stage.hosts) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
+}
+
+afterEach(({ task }) => {
+  if (task.result?.state === 'fail') tellLogs();
 });
 
 afterAll(async () => {
@@ -118,11 +133,12 @@ describe('a network whose hosts have blocks', () => {
     await untilRoutes(b, blocksOf(onA, onC));
     expect(await onB.ping(onA.address)).toBe(true);
     // A block that nobody has, left from somewhere.
+    const nobodys = `${await freeBlock()}0`;
     const device = (await b.host.must('ip', ['-br', 'link', 'show', 'type', 'vxlan'])).split(/[ @]/)[0] ?? '';
     await b.host.must('ip', [
-      ...['route', 'add', '10.77.252.0/24', 'via', '10.77.252.0', 'dev', device, 'onlink', 'proto', '157'],
+      ...['route', 'add', `${nobodys}/24`, 'via', nobodys, 'dev', device, 'onlink', 'proto', '157'],
     ]);
-    expect((await b.host.tsnet(['diff'])).stdout).toMatch(/10\.77\.252\.0\/24/);
+    expect((await b.host.tsnet(['diff'])).stdout).toContain(`${nobodys}/24`);
     await b.tsnet('repair');
     expect(await b.tsnet('diff')).toBe('');
     expect(await routes(b)).toEqual(blocksOf(onA, onC).sort());
@@ -147,14 +163,14 @@ describe('a network whose hosts have blocks', () => {
     );
     await expect(container(lab, a, 'ov', ['--ip', inOwn.replace(/77$/, '0')])).rejects.toThrow(/nobody's/);
     await own.leave();
-    const free = '10.77.254.9';
+    const free = `${await freeBlock()}9`;
     const far = await container(lab, b, 'ov', ['--ip', free]);
     await untilRoutes(a, blocksOf(onB, onC, far));
     expect(await onA.ping(free)).toBe(true);
     await far.leave();
     // Empty for the time that addresses rest, 2 s here.
     await untilRoutes(a, blocksOf(onB, onC), 10_000);
-    expect(Object.keys(await blockKeys())).not.toContain('10.77.254.0/24');
+    expect(Object.keys(await blockKeys())).not.toContain(blockOf(far));
   });
 });
 
@@ -183,13 +199,14 @@ describe('a network of both families', () => {
 describe('the store', () => {
   it('is killed: containers come and go out of the block, and nothing is forgotten', async () => {
     const before = await blockKeys();
+    const elsewhere = `${await freeBlock()}9`;
     await stage.etcd.kill();
     const started = performance.now();
     const more = await container(lab, a, 'ov');
     expect(performance.now() - started).toBeLessThan(2000);
     expect(blockOf(more)).toBe(blockOf(onA));
     expect(await onC.ping(more.address)).toBe(true);
-    await expect(container(lab, a, 'ov', ['--ip', '10.77.253.9'])).rejects.toThrow(
+    await expect(container(lab, a, 'ov', ['--ip', elsewhere])).rejects.toThrow(
       /cluster store.*running containers are not affected/,
     );
     await until(async () => (await a.info()).session === 'lost', 10_000);

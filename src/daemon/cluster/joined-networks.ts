@@ -144,8 +144,9 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
     sync: async () => {
       if (isClosed) return;
       for (const network of clusterNetworks(context)) if (hasEndpoints(network.id)) join(network);
-      const dues = [...joined.values()].map((one) => one.dueInMs() ?? LOOK_AFTER_MS);
-      later(Math.min(LOOK_AFTER_MS, ...dues));
+      // Somebody waits for what is given back.
+      const isAwaited = [...joined.keys()].some((networkId) => !options.isActive(networkId));
+      later(isAwaited ? 0 : LOOK_AFTER_MS);
       // What was changed on record is in the kernel before anybody is told so.
       await Promise.resolve();
     },
