@@ -20,7 +20,7 @@ export type EndpointPeer = Extract<Peer, { readonly kind: 'endpoint' }>;
 export interface PeerReading<V extends { readonly host: string }, P extends Peer> {
   /** Undefined for what this tsnet cannot read. */
   readonly read: (text: string) => V | undefined;
-  /** Keys of one group are one peer. */
+  /** Keys of one group are one peer, on one host. */
   readonly groupOf: (value: V) => string;
   /** Names that it answers to, in lower case. */
   readonly namesOf: (value: V) => readonly string[];
@@ -86,6 +86,8 @@ export function openTableOf<V extends { readonly host: string }, P extends Peer>
   known: Iterable<StoredItem> = [],
 ): PeerTable<P> {
   const groups = new Map<string, Group<V>>();
+  /** Names of groups by host: a host that comes or goes costs what it has, not what all have. */
+  const ofHost = new Map<string, Set<string>>();
   /** How many peers need a resource that the kernel has: what two share goes with the second. */
   const uses = new Map<string, number>();
   const dirty = new Set<string>();
@@ -106,7 +108,14 @@ export function openTableOf<V extends { readonly host: string }, P extends Peer>
     group.value = part;
     group.members.add(nameIn(key));
     groups.set(name, group);
+    ofHost.set(part.host, (ofHost.get(part.host) ?? new Set()).add(name));
     dirty.add(name);
+  };
+  const forget = (name: string, { value: { host } }: Group<V>): void => {
+    groups.delete(name);
+    const names = ofHost.get(host);
+    names?.delete(name);
+    if (names?.size === 0) ofHost.delete(host);
   };
   const peerOf = ({ value, members }: Group<V>): P[] => {
     const host = hostOf(value.host);
@@ -142,9 +151,10 @@ export function openTableOf<V extends { readonly host: string }, P extends Peer>
       }
     },
     hostsChanged: (hostIds) => {
-      byName = undefined;
-      const changed = new Set(hostIds);
-      for (const [name, { value }] of groups) if (changed.has(value.host)) dirty.add(name);
+      for (const name of hostIds.flatMap((hostId) => [...(ofHost.get(hostId) ?? [])])) {
+        byName = undefined;
+        dirty.add(name);
+      }
     },
     take: () => {
       const remove: Resource[] = [];
@@ -156,7 +166,7 @@ export function openTableOf<V extends { readonly host: string }, P extends Peer>
         for (const resource of plan) if (count(resource, 1) === 1) add.push(resource);
         for (const resource of group.plan) if (count(resource, -1) === 0) remove.push(resource);
         group.plan = plan;
-        if (group.members.size === 0) groups.delete(name);
+        if (group.members.size === 0) forget(name, group);
       }
       dirty.clear();
       return { remove, add };
