@@ -1,6 +1,6 @@
 /** The cluster as this host sees it, for Prometheus. A daemon that is in no cluster has none of these. */
 import { Gauge, type Registry } from 'prom-client';
-import type { ClusterInfo } from '../engine/engine.ts';
+import type { ClusterInfo } from '../engine/host-info.ts';
 
 const STATES = ['alive', 'gone', 'held', 'dead'] as const satisfies readonly ClusterInfo['hosts'][number]['state'][];
 

@@ -1,6 +1,7 @@
 /** What the daemon counts, in the text that Prometheus reads: npm `prom-client`. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ClusterInfo, Engine } from '../engine/engine.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { ClusterInfo } from '../engine/host-info.ts';
 import { poolUsage } from '../engine/pool-usage.ts';
 import type { Ledger } from '../model/ledger.ts';
 import { clusterGauges } from './cluster-gauges.ts';

@@ -1,7 +1,7 @@
 /** What `tsnet info` says of the cluster. */
 import type { HostSession } from '../../cluster/host-session.ts';
 import type { HostValue } from '../../cluster/values.ts';
-import type { ClusterInfo } from '../../engine/engine.ts';
+import type { ClusterInfo } from '../../engine/host-info.ts';
 import type { ClusterStore } from '../../model/cluster-store.ts';
 import type { HostList } from './host-list.ts';
 import type { JoinedNetworks } from './joined-networks.ts';

@@ -1,7 +1,7 @@
 import { Registry } from 'prom-client';
 import { expect, it } from 'vitest';
 import { clusterGauges } from '../../../src/daemon/cluster-gauges.ts';
-import type { ClusterInfo } from '../../../src/engine/engine.ts';
+import type { ClusterInfo } from '../../../src/engine/host-info.ts';
 
 const info: ClusterInfo = {
   hostId: 'h1',
