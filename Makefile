@@ -11,7 +11,8 @@ TEST_PACKAGES := $(PACKAGES) conntrack procps util-linux strace docker.io docker
 	libzookeeper-java default-jre-headless containernetworking-plugins
 
 # The peers of the benchmark, and what it looks with.
-BENCH_PACKAGES := containernetworking-plugins netavark docker.io containerd runc busybox-static conntrack dnsmasq-base
+BENCH_PACKAGES := containernetworking-plugins netavark docker.io containerd runc busybox-static conntrack dnsmasq-base \
+	etcd-server
 
 .DEFAULT_GOAL := help
 .PHONY: help

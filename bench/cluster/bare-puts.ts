@@ -2,7 +2,7 @@
  * Writes to etcd with nothing of ours between: one HTTP/2 connection a writer, one `Put` at a time on it, its message written once and
  * only numbered afterwards. What comes out is what etcd and this machine do at most.
  */
-import { connect, constants, type ClientHttp2Session } from 'node:http2';
+import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2';
 
 /** Digits of a key's number. */
 const DIGITS = 8;
@@ -38,7 +38,7 @@ function ask(session: ClientHttp2Session, message: Buffer): Promise<void> {
       [constants.HTTP2_HEADER_TE]: 'trailers',
     });
     let status = 'none';
-    stream.on('trailers', (trailers) => (status = String(trailers['grpc-status'])));
+    stream.on('trailers', (trailers: IncomingHttpHeaders) => (status = String(trailers['grpc-status'])));
     stream.on('error', reject);
     stream.on('end', () => {
       if (status === '0') resolve();

@@ -101,7 +101,7 @@ export async function startTsnet(host: Host, dir: string): Promise<Engine> {
     TSNET_EXEC_ROOT: execRoot,
     TSNET_CONFIG: config,
   };
-  const daemon = startOn(host, [process.execPath, ...profiled(), TSNET, 'daemon', '--log-format', 'text'], env);
+  const daemon = startOn(host, [process.execPath, TSNET, 'daemon', '--log-format', 'text'], env);
   await eventually(`tsnet on ${host.name}`, () => {
     if (daemon.process.exitCode !== null) throw new Error(`tsnet on ${host.name}: ${daemon.heard()}`);
     return daemon.heard().includes(' ready ') ? true : undefined;
@@ -112,5 +112,3 @@ export async function startTsnet(host: Host, dir: string): Promise<Engine> {
   );
   return engine;
 }
-
-const profiled = (): string[] => (process.env['PROF'] ?? '').split(' ').filter((one) => one !== '');

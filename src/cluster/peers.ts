@@ -20,7 +20,7 @@ export type EndpointPeer = Extract<Peer, { readonly kind: 'endpoint' }>;
 export interface PeerReading<V extends { readonly host: string }, P extends Peer> {
   /** Undefined for what this tsnet cannot read. */
   readonly read: (text: string) => V | undefined;
-  /** Keys of one group are one peer. */
+  /** Keys of one group are one peer, on one host. */
   readonly groupOf: (value: V) => string;
   /** Names that it answers to, in lower case. */
   readonly namesOf: (value: V) => readonly string[];
