@@ -151,8 +151,12 @@ describe('the Docker plugin', () => {
   it('makes a link anew for a second join, and one container of all that join by one key', async () => {
     const [web, db] = [await makeNetwork('10.62.0.0/24', '10.62.0.1'), await makeNetwork('10.63.0.0/24', '10.63.0.1')];
     const [first, second] = [await makeEndpoint(web), await makeEndpoint(db)];
+    const indices = async (): Promise<string[]> =>
+      (await host.must('ip', ['-o', 'link', 'show', 'type', 'veth'])).match(/^\d+/gm) ?? [];
     await join(web, first, '/run/docker/netns/abcdef');
+    const before = await indices();
     await join(web, first, '/run/docker/netns/abcdef');
+    expect((await indices()).filter((index) => before.includes(index))).toEqual([]);
     await join(db, second, '/run/docker/netns/abcdef');
     expect(new Set(await links()).size).toBe(4);
     const listed = (await host.mustTsnet(['ps', '--format', '{{.Name}} {{.Networks}}'])).split('\n');
