@@ -40,6 +40,8 @@ export function openDeadContainers(options: DeadContainersOptions): Follower {
   const suspects = new Map<string, number>();
   const timers = new Set<NodeJS.Timeout>();
   const underWay = new Set<Promise<void>>();
+  /** The running ones, as they were read last. */
+  const watched = new Map<string, Sandbox>();
   let closed = false;
 
   const later = (waitMs: number, work: () => Promise<void>): void => {
@@ -87,7 +89,7 @@ export function openDeadContainers(options: DeadContainersOptions): Follower {
   };
 
   const processes = options.watchProcesses((ended) => {
-    for (const { id, process, origin } of context.ledger.read((view) => view.sandboxes())) {
+    for (const { id, process, origin } of watched.values()) {
       if (process?.pid !== ended.pid || process.startTime !== ended.startTime) continue;
       suspect(id, origin.kind === 'own' ? UNDERTAKER_MS : 0);
     }
@@ -103,7 +105,7 @@ export function openDeadContainers(options: DeadContainersOptions): Follower {
   const watchFolder = (folder: string): void => {
     try {
       const watcher = watch(folder, { persistent: false }, (_event, file) => {
-        for (const { id, netns } of context.ledger.read((view) => view.sandboxes())) {
+        for (const { id, netns } of watched.values()) {
           if (file === null || netns.path === path.join(folder, file)) suspect(id);
         }
       });
@@ -117,12 +119,22 @@ export function openDeadContainers(options: DeadContainersOptions): Follower {
     }
   };
 
+  const read = (only?: ReadonlySet<string>): Sandbox[] => {
+    const found = context.ledger.read((view) =>
+      only === undefined ? view.sandboxes() : [...only].flatMap((id) => view.sandbox(id) ?? []),
+    );
+    const running = found.filter(({ state }) => state === 'running');
+    for (const id of only ?? [...watched.keys()]) watched.delete(id);
+    for (const sandbox of running) watched.set(sandbox.id, sandbox);
+    return running;
+  };
+
   return {
-    sync: () => {
+    sync: (only) => {
       try {
-        const sandboxes = context.ledger.read((view) => view.sandboxes()).filter(({ state }) => state === 'running');
-        processes.watch(sandboxes.flatMap(({ process }) => process ?? []));
-        const wanted = new Set(sandboxes.flatMap(folderOf));
+        const sandboxes = read(only);
+        processes.watch([...watched.values()].flatMap(({ process }) => process ?? []));
+        const wanted = new Set([...watched.values()].flatMap(folderOf));
         for (const [folder, watcher] of folders) {
           if (wanted.has(folder)) continue;
           watcher.close();

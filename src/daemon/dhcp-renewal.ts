@@ -19,8 +19,8 @@ export interface RenewalClock {
 export type RenewalEvent = (what: 'renewed' | 'moved' | 'expired' | 'failed', lease: LeasedEndpoint) => void;
 
 export interface DhcpRenewalOptions {
-  /** `ledger.read(leasedEndpoints)` */
-  readonly leases: () => readonly LeasedEndpoint[];
+  /** `ledger.read(leasedEndpoints)`; of these sandboxes only. */
+  readonly leases: (only?: ReadonlySet<string>) => readonly LeasedEndpoint[];
   /** `renewLease(context, endpointId)` */
   readonly renew: (endpointId: string) => Promise<Renewal>;
   readonly clock: RenewalClock;
@@ -42,6 +42,8 @@ const LONGEST_WAIT_MS = 3_600_000;
 export function openDhcpRenewal({ leases, renew, clock, log, onEvent }: DhcpRenewalOptions): Follower {
   const attempts = new Map<string, Attempt>();
   const busy = new Map<string, Promise<void>>();
+  /** By endpoint, as they were read last. */
+  const known = new Map<string, LeasedEndpoint>();
   let callOff: () => void = () => undefined;
   let isClosed = false;
 
@@ -73,34 +75,44 @@ export function openDhcpRenewal({ leases, renew, clock, log, onEvent }: DhcpRene
     }
   };
 
-  const schedule = (): void => {
+  const read = (only?: ReadonlySet<string>): void => {
+    const now = leases(only);
+    for (const [id, { endpoint }] of known) {
+      if (only === undefined || only.has(endpoint.sandboxId)) known.delete(id);
+    }
+    for (const held of now) known.set(held.endpoint.id, held);
+    for (const id of attempts.keys()) if (!known.has(id)) attempts.delete(id);
+  };
+
+  const schedule = (only?: ReadonlySet<string>): void => {
     callOff();
     if (isClosed) return;
     try {
-      const all = leases();
-      const known = new Set(all.map(({ endpoint }) => endpoint.id));
-      for (const id of attempts.keys()) if (!known.has(id)) attempts.delete(id);
+      read(only);
+      const all = [...known.values()];
       for (const held of all) {
         const { id } = held.endpoint;
         if (busy.has(id) || dueAt(held) > clock.now()) continue;
         const done = work(held).finally(() => {
           busy.delete(id);
-          schedule();
+          schedule(new Set([held.endpoint.sandboxId]));
         });
         busy.set(id, done);
       }
       const waiting = all.filter(({ endpoint }) => !busy.has(endpoint.id)).map(dueAt);
       if (waiting.length === 0) return;
       const wait = Math.min(...waiting) - clock.now();
-      callOff = clock.after(Math.min(Math.max(wait, 0), LONGEST_WAIT_MS), schedule);
+      callOff = clock.after(Math.min(Math.max(wait, 0), LONGEST_WAIT_MS), () => {
+        schedule();
+      });
     } catch (error) {
       log.error({ err: error }, 'the DHCP leases on record could not be read');
     }
   };
 
   return {
-    sync: () => {
-      schedule();
+    sync: (only) => {
+      schedule(only);
       return Promise.resolve();
     },
     /** Waits for what is being asked: some seconds at most. */

@@ -7,8 +7,7 @@
  */
 import { driverOf, type EngineContext } from '../engine/context.ts';
 import { reason } from '../engine/undo.ts';
-import type { PortClaim } from '../model/ledger.ts';
-import type { Endpoint, Family, Network } from '../model/records.ts';
+import type { Endpoint, Family, Network, PublishedPort } from '../model/records.ts';
 import type { HeldPort, HoldPort } from '../plan/watch.ts';
 import type { Follower } from './follower.ts';
 import type { Log } from './log.ts';
@@ -41,10 +40,14 @@ const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 
 export function openHeldPorts({ context, log, hold, mostHeld = MOST_HELD }: HeldPortsOptions): HeldPorts {
+  /** What each sandbox is to have, by key. */
+  const wanted = new Map<string, ReadonlyMap<string, HeldPort>>();
+  /** Key → the sandbox that wants it now: a port may go from one to another between two looks. */
+  const owners = new Map<string, string>();
   const held = new Map<string, () => void>();
   const taken = new Map<string, TakenPort>();
   /** When those are tried again that could not be held, and how long after that. */
-  const retries = new Map<string, { readonly atMs: number; readonly waitMs: number }>();
+  const retries = new Map<string, { readonly port: HeldPort; readonly atMs: number; readonly waitMs: number }>();
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
 
@@ -57,7 +60,7 @@ export function openHeldPorts({ context, log, hold, mostHeld = MOST_HELD }: Held
       if (taken.delete(key)) log.info(port, 'a published port is free again and held');
     } catch (error) {
       const waitMs = retry === undefined ? FIRST_RETRY_MS : Math.min(retry.waitMs * 2, LONGEST_RETRY_MS);
-      retries.set(key, { atMs: context.now() + waitMs, waitMs });
+      retries.set(key, { port, atMs: context.now() + waitMs, waitMs });
       if (taken.has(key)) return;
       const holder = await holderOf(context, port);
       const found = { ...port, reason: reason(error), ...(holder === undefined ? {} : { holder }) };
@@ -66,31 +69,39 @@ export function openHeldPorts({ context, log, hold, mostHeld = MOST_HELD }: Held
     }
   };
 
-  const sync = async (): Promise<void> => {
+  const letGo = (key: string): void => {
+    held.get(key)?.();
+    for (const known of [held, owners, retries, taken]) known.delete(key);
+  };
+
+  const sync = async (only?: ReadonlySet<string>): Promise<void> => {
     if (closed) return;
     try {
-      const wanted = wantedPorts(context, mostHeld);
-      for (const [key, release] of held) {
-        if (wanted.has(key)) continue;
-        release();
-        held.delete(key);
+      const read = wantedPorts(context, only);
+      const changed = only ?? new Set([...wanted.keys(), ...read.keys()]);
+      for (const id of changed) {
+        const [before, now] = [wanted.get(id) ?? NONE, read.get(id) ?? NONE];
+        for (const key of before.keys()) if (!now.has(key) && owners.get(key) === id) letGo(key);
+        for (const key of now.keys()) owners.set(key, id);
+        if (now.size === 0) wanted.delete(id);
+        else wanted.set(id, now);
       }
-      for (const key of retries.keys()) {
-        if (wanted.has(key)) continue;
-        retries.delete(key);
-        taken.delete(key);
+      for (const id of changed) {
+        for (const [key, port] of wanted.get(id) ?? NONE) {
+          if (!held.has(key) && held.size + taken.size < mostHeld) await take(key, port);
+        }
       }
-      for (const [key, port] of wanted) if (!held.has(key)) await take(key, port);
+      for (const [key, { port }] of retries) await take(key, port);
     } catch (error) {
       log.error({ reason: reason(error) }, 'cannot read which ports to hold');
     }
     clearTimeout(timer);
     const next = Math.min(...[...retries.values()].map(({ atMs }) => atMs));
-    if (next < Infinity) timer = setTimeout(() => void inTurn(), Math.max(next - context.now(), 0)).unref();
+    if (next < Infinity) timer = setTimeout(() => void inTurn(NOBODY), Math.max(next - context.now(), 0)).unref();
   };
 
   let last: Promise<void> = Promise.resolve();
-  const inTurn = (): Promise<void> => (last = last.then(sync));
+  const inTurn = (only?: ReadonlySet<string>): Promise<void> => (last = last.then(() => sync(only)));
 
   return {
     sync: inTurn,
@@ -105,31 +116,42 @@ export function openHeldPorts({ context, log, hold, mostHeld = MOST_HELD }: Held
   };
 }
 
-function wantedPorts(context: EngineContext, most: number): Map<string, HeldPort> {
-  const wanted = new Map<string, HeldPort>();
-  for (const { protocol, hostAddress, hostPort, count } of claimsOnTheHost(context)) {
+const NONE: ReadonlyMap<string, HeldPort> = new Map();
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** By sandbox, then by key; `only`: of these sandboxes. */
+function wantedPorts(context: EngineContext, only?: ReadonlySet<string>): Map<string, Map<string, HeldPort>> {
+  const wanted = new Map<string, Map<string, HeldPort>>();
+  for (const { sandboxId, port } of portsOnTheHost(context, only)) {
+    const { protocol, hostAddress, hostPort, count } = port;
     if (protocol === 'sctp') continue;
-    for (let port = hostPort; port < hostPort + Math.min(count, MOST_OF_A_RANGE); port++) {
-      if (wanted.size === most) return wanted;
-      wanted.set(`${protocol} ${hostAddress} ${port}`, { protocol, address: hostAddress, port });
+    const ofSandbox = wanted.get(sandboxId) ?? new Map<string, HeldPort>();
+    wanted.set(sandboxId, ofSandbox);
+    for (let number = hostPort; number < hostPort + Math.min(count, MOST_OF_A_RANGE); number++) {
+      ofSandbox.set(`${protocol} ${hostAddress} ${number}`, { protocol, address: hostAddress, port: number });
     }
   }
   return wanted;
 }
 
 /** A network in gateway mode `routed` opens its containers' own ports and takes none of the host's. */
-function claimsOnTheHost(context: EngineContext): PortClaim[] {
+function portsOnTheHost(
+  context: EngineContext,
+  only?: ReadonlySet<string>,
+): { readonly sandboxId: string; readonly port: PublishedPort }[] {
   return context.ledger.read((view) => {
     const routed = new Map<string, boolean>();
-    return view.ports().filter((claim) => {
-      const endpoint = view.endpoint(claim.endpointId);
-      const network = endpoint === undefined ? undefined : view.network(endpoint.networkId);
-      if (endpoint === undefined || network === undefined || endpoint.runtimeHoldsPorts === true) return false;
-      const family = claim.hostAddress.includes(':') ? 6 : 4;
-      const key = `${network.id} ${family}`;
-      const isRouted = routed.get(key) ?? publishesRouted(context, network, { endpoint, family });
-      routed.set(key, isRouted);
-      return !isRouted;
+    const endpoints = only === undefined ? view.endpoints() : [...only].flatMap((id) => view.endpointsOfSandbox(id));
+    return endpoints.flatMap((endpoint) => {
+      const network = endpoint.ports.length === 0 ? undefined : view.network(endpoint.networkId);
+      if (network === undefined || endpoint.runtimeHoldsPorts === true) return [];
+      return endpoint.ports.flatMap((port) => {
+        const family = port.hostAddress.includes(':') ? 6 : 4;
+        const key = `${network.id} ${family}`;
+        const isRouted = routed.get(key) ?? publishesRouted(context, network, { endpoint, family });
+        routed.set(key, isRouted);
+        return isRouted ? [] : [{ sandboxId: endpoint.sandboxId, port }];
+      });
     });
   });
 }

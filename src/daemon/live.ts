@@ -2,6 +2,7 @@
 import type { Engine } from '../engine/engine.ts';
 import type { DaemonInfo } from '../engine/host-info.ts';
 import type { Config } from '../model/config.ts';
+import type { Ledger } from '../model/ledger.ts';
 import { openLedger } from '../store/ledger.ts';
 import type { ClusterPart } from './cluster/open-cluster.ts';
 import { inspectingPeers } from './cluster/inspecting-peers.ts';
@@ -31,6 +32,8 @@ export interface Live {
 
 /** Not every change by another process is an event of the kernel. */
 const LOOK_AGAIN_MS = 5000;
+/** Every third look reads all there is, whoever changed something: what failed is tried again. */
+const LOOKS_A_FULL_ONE = 3;
 /** Events come in swarms, and our own changes cause some too. */
 const DEBOUNCE_MS = 250;
 /** Keys that name what is open, or who is there from the start. */
@@ -38,19 +41,21 @@ const FIXED_KEYS = ['dataRoot', 'execRoot', 'hosts', 'selfHeal', 'cluster', 'doc
 
 export async function openLive({ config: first, readConfig, log, env }: LiveRequest): Promise<Live> {
   const startedAt = new Date().toISOString();
-  const ledger = openLedger({ dataRoot: first.dataRoot, execRoot: first.execRoot });
+  const { ledger, changes } = countingChanges(openLedger({ dataRoot: first.dataRoot, execRoot: first.execRoot }));
   let cluster: ClusterPart | undefined;
   const metrics = openMetrics(ledger, () => cluster?.state());
   const events = openEvents({ ledger, now: () => Date.now(), log });
 
-  const revision = (): number => ledger.read((view) => view.revision());
-  let seen = -1;
+  /** Changes by other processes, so far; what clients of ours changed was followed by itself, sandbox by sandbox. */
+  const foreignChanges = (): number => ledger.read((view) => view.revision()) - changes();
+  let seen = NaN;
   const follow: Follow = async (only, wait = 'for-all') => {
-    const before = revision();
-    const named = parts.names.sync(only);
+    const before = foreignChanges();
     const followers = [events, ...parts.followers, ...(cluster === undefined ? [] : [cluster])];
+    if (wait === 'for-all') followers.push(parts.names);
     await Promise.all(followers.map((follower) => follower.sync(only)));
-    if (wait === 'for-all') await named;
+    // When the answer is on its way: starting the program that leads names to us takes as long as the rest of an attach.
+    if (wait === 'not-for-names') setImmediate(() => void parts.names.sync(only));
     if (only === undefined) seen = before;
   };
   /** Nobody waits for it, so that a ledger which cannot be read for a moment must not end the daemon. */
@@ -61,12 +66,18 @@ export async function openLive({ config: first, readConfig, log, env }: LiveRequ
       log.error({ error }, 'cannot follow the ledger; it is tried again');
     }
   };
+  const isForeign = (): boolean => foreignChanges() !== seen;
   let soon: NodeJS.Timeout | undefined;
   const followSoon = (): void => {
     soon ??= setTimeout(() => {
       soon = undefined;
-      void followInTime(() => revision() !== seen);
+      void followInTime(isForeign);
     }, DEBOUNCE_MS);
+  };
+  /** The daemon itself changed something, for no client. */
+  const followOwn = (): void => {
+    seen = NaN;
+    followSoon();
   };
   const daemonInfo = (): DaemonInfo => ({
     pid: process.pid,
@@ -88,21 +99,32 @@ export async function openLive({ config: first, readConfig, log, env }: LiveRequ
   const context = contextOf(() => current);
   if (first.cluster !== undefined) {
     const { joinCluster } = await import('./cluster/join-cluster.ts');
-    cluster = await joinCluster({ config: first.cluster, execRoot: first.execRoot, context, log });
+    cluster = await joinCluster({
+      config: first.cluster,
+      execRoot: first.execRoot,
+      context,
+      log,
+      onNetworks: followOwn,
+    });
   }
   const parts = await openFollowers({
     context,
     log,
     metrics,
     onForeignChange: followSoon,
+    onOwnChange: followOwn,
     remoteNames: (networkId, name) => cluster?.named(networkId, name) ?? [],
   });
   // Makes bridge, host and none where they are not on record: nothing that a client did.
   await current.engine.listNetworks();
   await follow();
-  const timer = setInterval(() => void followInTime(), LOOK_AGAIN_MS);
+  let looks = 0;
+  const timer = setInterval(() => {
+    looks += 1;
+    void followInTime(looks % LOOKS_A_FULL_ONE === 0 ? undefined : isForeign);
+  }, LOOK_AGAIN_MS);
   const docker = first.dockerPlugin
-    ? openDockerPlugin({ engine: () => current.docker, onChange: followSoon, env, log })
+    ? openDockerPlugin({ engine: () => current.docker, onChange: followOwn, env, log })
     : undefined;
 
   const reload = async (): Promise<void> => {
@@ -139,4 +161,15 @@ export async function openLive({ config: first, readConfig, log, env }: LiveRequ
       await ledger.close();
     },
   };
+}
+
+/** How many changes this process has made. */
+function countingChanges(ledger: Ledger): { readonly ledger: Ledger; readonly changes: () => number } {
+  let count = 0;
+  const change: Ledger['change'] = (make) => {
+    const answer = ledger.change(make);
+    count += 1;
+    return answer;
+  };
+  return { ledger: { ...ledger, change }, changes: () => count };
 }

@@ -34,6 +34,8 @@ export interface FollowersRequest {
   readonly metrics: Metrics;
   /** Called when the kernel says that something of ours changed, which another process may have done. */
   readonly onForeignChange: () => void;
+  /** The daemon itself changed the ledger, for no client. */
+  readonly onOwnChange: () => void;
   /** Who has a name on other hosts. */
   readonly remoteNames: (networkId: string, name: string) => readonly string[];
 }
@@ -41,7 +43,7 @@ export interface FollowersRequest {
 const HOST_RESOLV_CONF = '/etc/resolv.conf';
 
 export async function openFollowers(request: FollowersRequest): Promise<Followers> {
-  const { context, log, metrics, onForeignChange, remoteNames } = request;
+  const { context, log, metrics, onForeignChange, onOwnChange, remoteNames } = request;
   const sockets = hostSockets();
   const changes = await openKernelChanges(watchChanges);
   changes.subscribe({
@@ -77,10 +79,13 @@ export async function openFollowers(request: FollowersRequest): Promise<Follower
     watchProcesses,
     // A socket of the name service would keep the namespace of a dead container alive.
     letGo: (ids) => names.sync(ids),
-    onCollected: onForeignChange,
+    onCollected: onOwnChange,
   });
   const leases = openDhcpRenewal({
-    leases: () => context.ledger.read(leasedEndpoints),
+    leases: (only) => context.ledger.read((view) => leasedEndpoints(view, only)),
+    onEvent: (what) => {
+      if (what === 'moved') onOwnChange();
+    },
     renew: (endpointId) => renewLease(context, endpointId),
     clock: CLOCK,
     log,

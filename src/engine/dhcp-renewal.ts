@@ -47,9 +47,10 @@ export interface LeasedEndpoint {
   readonly sandbox: string;
 }
 
-/** The endpoints whose address a DHCP server gave, settled ones only. */
-export function leasedEndpoints(view: LedgerView): LeasedEndpoint[] {
-  return view.endpoints().flatMap(({ id }) => leasedEndpoint(view, id) ?? []);
+/** The endpoints whose address a DHCP server gave, settled ones only; `only`: of these sandboxes. */
+export function leasedEndpoints(view: LedgerView, only?: ReadonlySet<string>): LeasedEndpoint[] {
+  const endpoints = only === undefined ? view.endpoints() : [...only].flatMap((id) => view.endpointsOfSandbox(id));
+  return endpoints.flatMap(({ id, dhcp }) => (dhcp === undefined ? [] : (leasedEndpoint(view, id) ?? [])));
 }
 
 function leasedEndpoint(view: LedgerView, endpointId: string): LeasedEndpoint | undefined {

@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   addList,
   addressOf,
-  callPlugin,
   cni,
   deleteList,
   hears,

@@ -40,6 +40,8 @@ export interface ClusterOptions {
   readonly context: EngineContext;
   readonly store: ClusterStore;
   readonly log: Log;
+  /** Networks of other hosts came or went in the ledger. */
+  readonly onNetworks: () => void;
 }
 
 export interface ClusterPart extends Follower, Cluster {
@@ -165,7 +167,10 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     clock,
     log,
     underlay,
-    onChange: () => void joined.sync(),
+    onChange: () => {
+      void joined.sync();
+      options.onNetworks();
+    },
   });
   const collector = openCollector({
     store,
