@@ -7,8 +7,8 @@ import { attachBare, deleteBare, floorEndpoint, openFloor, type Floor } from '..
 import { openHost, type Backend, type TsnetHost } from '../tsnet-host.ts';
 
 const RUNS = 40;
-/** The first dozen run cold code, which a daemon does once. */
-const WARM_UP = 10;
+/** The first runs are of code that V8 has not compiled for good yet, which a process that lives on does once. */
+const WARM_UP = 40;
 const SCRIPT_RUNS = 20;
 const NETWORK = 'web';
 const BRIDGE = 'bench0';

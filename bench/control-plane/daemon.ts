@@ -7,7 +7,7 @@ import type { Engine } from '../../src/engine/engine.ts';
 import { SOCKET, startDaemon } from '../daemon-process.ts';
 import { firewallFloor } from '../firewall-floor.ts';
 import { Skipped, type Group, type Row, type SkippedRow } from '../group.ts';
-import { thereAndBack } from '../in-turn.ts';
+import { thereAndBack, timed } from '../in-turn.ts';
 import { requireInstalled } from '../installed.ts';
 import { attachBare, deleteBare, floorEndpoint, openFloor } from '../kernel-floor.ts';
 import { openDockerApi } from '../peers/docker-api.ts';
@@ -17,6 +17,8 @@ import { openHost, type Backend, type TsnetHost } from '../tsnet-host.ts';
 const RUNS = 40;
 const WARM_UP = 30;
 const PEER_RUNS = 15;
+/** Containers with a port each. */
+const CROWD = 500;
 const NETWORK = 'web';
 const BRIDGE = 'bench0';
 
@@ -73,12 +75,37 @@ async function besideDockerd(engine: Engine, { container }: TsnetHost, dir: stri
   return [{ name, ...attach, peerName: "dockerd's API", unit: 'ms' }];
 }
 
+/** One more container where there are many already: what the daemon keeps in step with the ledger must not cost what all have. */
+async function besideNobody(engine: Engine, { container }: TsnetHost): Promise<Row> {
+  const target = { network: NETWORK, container: container('one-more').path };
+  const samples = async (): Promise<number[]> => {
+    const taken: number[] = [];
+    for (let run = -WARM_UP; run < RUNS; run += 1) {
+      const took = await timed(() => engine.connect({ ...target, ports: ['8080:80'] }));
+      await engine.disconnect(target);
+      if (run >= 0) taken.push(took);
+    }
+    return taken;
+  };
+  const peer = await samples();
+  for (let number = 0; number < CROWD; number += 1) {
+    const ports = [`${10_000 + 2 * number}:80`];
+    await engine.connect({ network: NETWORK, container: container(`crowd${number}`).path, ports });
+  }
+  const ours = await samples();
+  return { name: `attach number ${CROWD + 1}, API`, ours, peer, peerName: 'attach number 1, API', unit: 'ms' };
+}
+
 async function measure(dir: string, backend: Backend): Promise<(Row | SkippedRow)[]> {
   const host = await openHost(dir, backend);
   await startDaemon(host.env);
   const engine = remoteEngine(SOCKET);
   await engine.createNetwork({ name: NETWORK, ipam: [{ subnet: '10.10.0.0/16' }], options: { 'bridge.name': BRIDGE } });
-  return [...(await besideFloor(engine, host, backend)), ...(await besideDockerd(engine, host, dir))];
+  return [
+    ...(await besideFloor(engine, host, backend)),
+    ...(await besideDockerd(engine, host, dir)),
+    ...(backend === 'nftables' ? [await besideNobody(engine, host)] : []),
+  ];
 }
 
 export const daemon = (backend: Backend): Group => ({

@@ -52,9 +52,15 @@ async function rows(dir: string, backend: Backend): Promise<Row[]> {
       { name: `tsnet-cni, DEL${how}`, ...back, peerName: stock.name, unit: 'ms', promise: { atMost: wanted.del } },
     ];
   };
+  const { there: start } = await thereAndBack(
+    RUNS,
+    { there: () => outputWith('', [process.execPath, '-e', '0'], env), back: () => Promise.resolve() },
+    { there: () => stock.attach(theirs), back: () => stock.detach(theirs) },
+  );
+  const floor: Row = { name: 'node -e 0, which every call begins with', ...start, peerName: stock.name, unit: 'ms' };
   const alone = await measured('', { add: 0.6, del: 0.5 });
   await startDaemon(env);
-  return [...alone, ...(await measured(' through the daemon', { add: 0.35, del: 0.5 }))];
+  return [floor, ...alone, ...(await measured(' through the daemon', { add: 0.35, del: 0.5 }))];
 }
 
 export const tsnetCni = (backend: Backend): Group => ({

@@ -128,6 +128,22 @@ describe.each(FIREWALL_BACKENDS)('held ports, with %s,', (backend) => {
     await until(() => ports.state().held === 2 && ports.state().taken.length === 0, 8_000);
   });
 
+  it('are looked at of the containers that changed alone; one may go from one container to another', async () => {
+    const [other, third] = [stage.lab.namespace('other'), stage.lab.namespace('third')];
+    const connect = async ({ path: container }: Namespace, port: string): Promise<ReadonlySet<string>> =>
+      new Set([(await stage.engine.connect({ network: 'bridge', container, ports: [port] })).endpoint.sandboxId]);
+    const first = await connect(web, '8080:80');
+    await ports.sync(first);
+    await stage.engine.disconnect({ network: 'bridge', container: web.path });
+    const second = await connect(other, '8080:80');
+    await connect(third, '8082:80');
+    await ports.sync(second);
+    await ports.sync(first);
+    expect([await listen(8080, '0.0.0.0'), await listen(8082, '0.0.0.0')]).toEqual(['EADDRINUSE', '']);
+    await ports.sync();
+    expect([ports.state().held, await listen(8082, '0.0.0.0')]).toEqual([2, 'EADDRINUSE']);
+  });
+
   it('of a range are its first 256', async () => {
     await publish('20000-20999:20000-20999');
     expect(ports.state().held).toBe(256);
