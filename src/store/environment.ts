@@ -7,7 +7,7 @@
  * environment is volatile), and a fresh read transaction whenever a view is made, because lmdb-js otherwise keeps one
  * snapshot for a whole turn of the event loop.
  *
- * Two faults of LMDB 0.9.90 (the one in lmdb-js 3) are kept out of the way here and in `ledger.ts`:
+ * Two faults of LMDB 0.9.90 (the one in lmdb-js 3) are kept out of the way here and in `ledger.ts`, a third in `room.ts`:
  * - Every open sets the shared number of the last transaction to what it read a moment before (mdb_env_open2), so that the
  *   next writer would write over a commit in between. Whoever opens holds the gate of `ledger.ts`, as whoever commits does.
  * - A process that closes an environment as its last user destroys the mutexes in it (mdb_env_close_active), while the next
@@ -19,6 +19,7 @@ import { ABORT, open, type RootDatabase } from 'lmdb';
 import { prepareFiles } from './environment-files.ts';
 import { endOf, type Entry, type KeyValues } from './key-values.ts';
 import { ledgerError } from './ledger-error.ts';
+import { makeRoom } from './room.ts';
 
 export interface Environment {
   readonly pairs: KeyValues;
@@ -115,6 +116,7 @@ function transact<T>(
   try {
     database.transactionSync(() => {
       try {
+        if (end === 'commit') roomFor(database, directory);
         outcome = { value: work() };
       } catch (error) {
         outcome = { error };
@@ -128,6 +130,15 @@ function transact<T>(
   if (outcome === undefined) throw ledgerError('write', directory, 'the transaction did not run');
   if ('error' in outcome) throw outcome.error;
   return outcome.value;
+}
+
+/** @throws TsnetError LEDGER when the disk is full */
+function roomFor(database: RootDatabase<unknown, string>, directory: string): void {
+  try {
+    makeRoom(database, directory);
+  } catch (error) {
+    throw ledgerError('write', directory, error);
+  }
 }
 
 function keyValues(database: RootDatabase<unknown, string>, directory: string): KeyValues {

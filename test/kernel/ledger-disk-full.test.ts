@@ -13,6 +13,7 @@ import { openLedger } from '../../src/store/ledger.ts';
 import { idOf, network, sandbox } from '../unit/store/records.ts';
 
 const WEB = network('web');
+const REFUSED_AGAIN_AND_AGAIN = '200';
 const PROBE = path.resolve(import.meta.dirname, `../../node_modules/.cache/tsnet-test/open-ledger-${process.pid}.mjs`);
 
 let root: string;
@@ -44,8 +45,11 @@ function codeOf(act: () => unknown): string | undefined {
 }
 
 /** Opens and reads the ledger in a process of its own: a crash there is a result here. */
-function openElsewhere(user?: number): { readonly status: number | null; readonly output: string } {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROBE, dataRoot, execRoot], {
+function openElsewhere(
+  user?: number,
+  ...more: readonly string[]
+): { readonly status: number | null; readonly output: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', PROBE, dataRoot, execRoot, ...more], {
     encoding: 'utf8',
     ...(user === undefined ? {} : { uid: user, gid: user }),
   });
@@ -58,9 +62,25 @@ beforeAll(async () => {
     stdin: {
       contents: `
         import { openLedger } from './src/store/ledger.ts';
-        const [dataRoot, execRoot] = process.argv.slice(2);
+        import { sandbox } from './test/unit/store/records.ts';
+        const [dataRoot, execRoot, refusals = 0] = process.argv.slice(2);
+        const refusedAgainAndAgain = (ledger) => {
+          for (let made = 0, refused = 0; refused < refusals; made += 1) {
+            try {
+              const next = sandbox('box-' + made, { command: ['x'.repeat(3000)] });
+              ledger.change((change) => change.putSandbox(next));
+            } catch (error) {
+              if (!/the disk is full/.test(error.message)) throw error;
+              refused += 1;
+            }
+          }
+          // Memory that was written to beyond its end is found out when it is given back.
+          for (let round = 0; round < 20; round += 1) gc();
+          if (refusals > 0) process.stdout.write('refused ' + refusals + ', ');
+        };
         try {
           const ledger = openLedger({ dataRoot, execRoot });
+          refusedAgainAndAgain(ledger);
           console.log('networks', ledger.read((view) => view.networks().length));
           await ledger.close();
         } catch (error) {
@@ -141,6 +161,12 @@ describe('exec-root full', () => {
     expect(ledger.read((view) => view.sandboxByName('after')?.name)).toBe('after');
     await ledger.close();
     expect(openElsewhere()).toEqual({ status: 0, output: 'networks 0\n' });
+  });
+
+  test('a process whose changes are refused again and again goes on', () => {
+    mountTiny(execRoot);
+    const { status, output } = openElsewhere(undefined, REFUSED_AGAIN_AND_AGAIN);
+    expect([status, output]).toEqual([0, 'refused 200, networks 0\n']);
   });
 
   test('a change of both parts takes back the part that was written', async () => {
