@@ -119,7 +119,10 @@ function writeIntent(context: EngineContext, change: LedgerChange, { request, ne
     ...request.sandbox,
     foreignDefaultRoutes: facts.sandbox.foreignDefaultRoutes,
   };
-  if (known === undefined) change.putSandbox(sandbox);
+  if (known === undefined) {
+    refuseSecond(change, sandbox);
+    change.putSandbox(sandbox);
+  }
   const siblings = known === undefined ? [] : change.endpointsOfSandbox(sandbox.id);
   const before = withNetworks(change, siblings);
   const made = networks.map((network, index): AttachedEndpoint => {
@@ -153,6 +156,15 @@ function writeIntent(context: EngineContext, change: LedgerChange, { request, ne
     ],
     routes: planDifference(sandboxPlan(sandbox, before), sandboxPlan(sandbox, [...before, ...made])),
   };
+}
+
+/** Calls for one container at the same time all find it unknown, and drafted a sandbox each: one of them is it. */
+function refuseSecond(change: LedgerChange, { name, origin }: Sandbox): void {
+  if (!('id' in origin)) return;
+  const first = change.sandboxOfRuntime(origin.kind, origin.id);
+  if (first !== undefined) {
+    throw new TsnetError('CONFLICT', `connect ${name}: it has just become known as ${first.name}; try again`);
+  }
 }
 
 /** Limits that the driver does not plan would be promised and not kept. */
