@@ -163,7 +163,10 @@ export async function openLive({ config: first, readConfig, log, env }: LiveRequ
   };
 }
 
-/** How many changes this process has made. */
+/**
+ * How many changes of sandboxes and endpoints this process has made. Those of networks are few, and followed as if another process had
+ * made them: by all.
+ */
 function countingChanges(ledger: Ledger): { readonly ledger: Ledger; readonly changes: () => number } {
   let count = 0;
   const change: Ledger['change'] = (make) => {
