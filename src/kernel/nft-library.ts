@@ -8,15 +8,15 @@
 import { createRequire } from 'node:module';
 import { TsnetError } from '../model/error.ts';
 import { hasSelectable } from './high-descriptor.ts';
-import type { Nft, NftDetail, NftOptions } from './nft.ts';
-import { complaintOf, parseListing } from './nft-output.ts';
+import { TABLES_LISTING, type Nft, type NftDetail, type NftOptions } from './nft.ts';
+import { complaintOf, parseListing, parseTableFlags } from './nft-output.ts';
 
 /** nft_ctx_output_set_flags(3). */
 const OUTPUT_FLAGS: Readonly<Record<NftDetail, number>> = {
   all: (1 << 4) | (1 << 7), // JSON, NUMERIC_PROTO
   terse: (1 << 4) | (1 << 7) | (1 << 11), // and TERSE
 };
-const LISTING_ATTEMPTS = 5;
+const TEXT_FLAGS = 1 << 11; // TERSE
 /** A text of this size takes some milliseconds. */
 const LONG_TEXT_BYTES = 16 * 1024;
 
@@ -70,6 +70,14 @@ export function openNftLibrary({ within = (act) => act() }: NftOptions = {}): Nf
   const context = library && within(library.newContext);
   if (library === undefined || context === undefined || context === null) return undefined;
 
+  const listing = async (command: string, flags: number, isShort: boolean): Promise<string> => {
+    library.setOutputFlags(context, flags);
+    const status = isShort ? library.run(context, command) : await library.runElsewhere(context, command);
+    const [output, errors] = [library.output(context), library.errors(context)];
+    if (status !== 0) throw new Error(complaintOf(errors));
+    return output;
+  };
+
   return {
     isInstalled: () => true,
     apply: (commands) =>
@@ -83,21 +91,8 @@ export function openNftLibrary({ within = (act) => act() }: NftOptions = {}): Nf
         return refused ? complaintOf(errors) : undefined;
       }),
     list: (command, detail = 'all') =>
-      inTurn(async () => {
-        library.setOutputFlags(context, OUTPUT_FLAGS[detail]);
-        for (let attempt = 1; ; attempt += 1) {
-          const status =
-            detail === 'terse' ? library.run(context, command) : await library.runElsewhere(context, command);
-          const [output, errors] = [library.output(context), library.errors(context)];
-          if (status !== 0) throw new Error(complaintOf(errors));
-          try {
-            return parseListing(output);
-          } catch (error) {
-            // libnftables 1.0.6 now and then breaks a listing off while tables come and go; the next is whole.
-            if (attempt >= LISTING_ATTEMPTS) throw error;
-          }
-        }
-      }),
+      inTurn(async () => parseListing(await listing(command, OUTPUT_FLAGS[detail], detail === 'terse'))),
+    tableFlags: () => inTurn(async () => parseTableFlags(await listing(TABLES_LISTING, TEXT_FLAGS, true))),
   };
 }
 

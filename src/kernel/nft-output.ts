@@ -8,6 +8,19 @@ export function parseListing(output: string): NftObject[] {
   return nftables.filter((object) => !('metainfo' in object));
 }
 
+/** `table inet tsnet {`, the program of a table with an owner behind it; then the table's flags, one tab in. */
+const TABLE_HEAD = /^table inet (\S+) \{.*\n(?:\tcomment .*\n)?(?:\tflags (.*)\n)?/gm;
+
+/** Table of the family inet → its flags, in the text of a listing of the ruleset. */
+export function parseTableFlags(text: string): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    Array.from(text.matchAll(TABLE_HEAD), ([, name = '', flags]) => [
+      name,
+      flags === undefined ? [] : flags.split(','),
+    ]),
+  );
+}
+
 /** The reason in nft's complaint: "Error: Could not process rule: No such file or directory" without place and quotation. */
 export function complaintOf(stderr: string): string {
   const line = stderr.split('\n').find((each) => each.includes('Error: '));

@@ -1,12 +1,13 @@
 /** The program `nft`, for hosts without libnftables. */
 import { TsnetError } from '../model/error.ts';
-import type { Nft, NftDetail } from './nft.ts';
-import { complaintOf, parseListing } from './nft-output.ts';
+import { TABLES_LISTING, type Nft, type NftDetail } from './nft.ts';
+import { complaintOf, parseListing, parseTableFlags } from './nft-output.ts';
 import { hasProgram, runProgram, type ProgramOutcome, type RunProgram } from './run-program.ts';
 
 const TIMEOUT_MS = 60_000;
 /** JSON, numeric protocols; terse. */
 const LIST_FLAGS: Readonly<Record<NftDetail, readonly string[]>> = { all: ['-j', '-p'], terse: ['-j', '-p', '-t'] };
+const TEXT_FLAGS = ['-t'];
 
 export function openNftProgram(run: RunProgram = runProgram): Nft {
   const nft = async (args: readonly string[], input: string, lock?: number): Promise<ProgramOutcome> => {
@@ -21,16 +22,18 @@ export function openNftProgram(run: RunProgram = runProgram): Nft {
       throw new TsnetError('FIREWALL', `run nft: ${reason}`, { cause: error });
     }
   };
+  const listing = async (flags: readonly string[], command: string): Promise<string> => {
+    const { status, stdout, stderr } = await nft([...flags, ...command.split(' ')], '');
+    if (status !== 0) throw new Error(complaintOf(stderr));
+    return stdout;
+  };
   return {
     isInstalled: () => hasProgram('nft'),
     async apply(commands, lock) {
       const { status, stderr } = await nft(['-f', '-'], commands, lock);
       return status === 0 ? undefined : complaintOf(stderr);
     },
-    async list(command, detail = 'all') {
-      const { status, stdout, stderr } = await nft([...LIST_FLAGS[detail], ...command.split(' ')], '');
-      if (status !== 0) throw new Error(complaintOf(stderr));
-      return parseListing(stdout);
-    },
+    list: async (command, detail = 'all') => parseListing(await listing(LIST_FLAGS[detail], command)),
+    tableFlags: async () => parseTableFlags(await listing(TEXT_FLAGS, TABLES_LISTING)),
   };
 }

@@ -23,9 +23,18 @@ export interface Nft {
    * does the work inherits the open file `lock`.
    */
   apply(commands: string, lock?: number): Promise<string | undefined>;
-  /** Runs a `list …` command. Rejects with an Error that carries nft's complaint. Protocols come as numbers. */
+  /**
+   * Runs a `list …` command that prints no table with just one flag: libnftables before 1.0.9 frees the flag before it prints
+   * it as JSON, and the heap of this process is not what it was. `tableFlags` tells.
+   * Rejects with an Error that carries nft's complaint. Protocols come as numbers.
+   */
   list(command: string, detail?: NftDetail): Promise<readonly NftObject[]>;
+  /** The tables of the family inet, each with its flags: `dormant`, `owner` … Rejects as `list`. */
+  tableFlags(): Promise<ReadonlyMap<string, readonly string[]>>;
 }
+
+/** What `tableFlags` looks at, as text and without elements. No shorter listing has flags. */
+export const TABLES_LISTING = 'list ruleset inet';
 
 export interface NftOptions {
   /** Runs an act in the namespace that is meant, if that is not this process's. */
@@ -40,5 +49,6 @@ export function openNft(options: NftOptions = {}): Nft {
     isInstalled: () => nft().isInstalled(),
     apply: (commands, lock) => nft().apply(commands, lock),
     list: (command, detail) => nft().list(command, detail),
+    tableFlags: () => nft().tableFlags(),
   };
 }

@@ -9,9 +9,17 @@ import { elementsOf } from '../firewall/nftables/intent-elements.ts';
 import { observeIntents, orphanElements } from '../firewall/nftables/drift.ts';
 import { parseElement, type Element } from '../firewall/nftables/element.ts';
 import { frameFaults } from '../firewall/nftables/frame-faults.ts';
-import { parseTable, type ListedTable } from '../firewall/nftables/listing.ts';
+import { DORMANT, parseTable, type ListedTable } from '../firewall/nftables/listing.ts';
 import { SETS, TABLE, TABLE_NAME, type SetName } from '../firewall/nftables/table.ts';
-import { additions, completion, dismantling, isInUse, removals, withdrawal } from '../firewall/nftables/transaction.ts';
+import {
+  additions,
+  completion,
+  dismantling,
+  isInUse,
+  removals,
+  wakening,
+  withdrawal,
+} from '../firewall/nftables/transaction.ts';
 import { TsnetError } from '../model/error.ts';
 import type { FirewallResource } from '../plan/resource.ts';
 import { holding } from './file-lock.ts';
@@ -36,24 +44,27 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
   /** The table with its elements; undefined where there is none. */
   const read = async (): Promise<ListedTable | undefined> => {
     try {
-      return parseTable(await nft.list(`list table ${TABLE}`));
+      const flags = (await nft.tableFlags()).get(TABLE_NAME);
+      if (flags === undefined) return undefined;
+      return flags.length === 0 ? parseTable(await nft.list(`list table ${TABLE}`)) : DORMANT;
     } catch (error) {
-      // In C's own words, which no locale changes here. A listing of all tables is no way to know: libnftables 1.0.6 cannot print
-      // the flags of a table that has an owner, as the daemon's anchor has, and its JSON ends there.
+      // It went in between. In C's own words, which no locale changes here.
       if (error instanceof Error && error.message.includes(NO_SUCH_TABLE)) return undefined;
-      if (await tableExists(nft)) throw refusal('read the firewall rules', error);
-      return undefined;
+      throw refusal('read the firewall rules', error);
     }
   };
 
-  /**
-   * What a listing of all inet tables says of ours; undefined where it has nothing of it. Unlike `list table`, such a listing can
-   * leave the elements in the kernel.
-   */
+  /** What a listing of all inet tables says of ours; undefined where it has nothing of it. It leaves the elements in the kernel. */
   const look = async (command: 'list ruleset inet' | 'list chains inet'): Promise<ListedTable | undefined> => {
+    const ours = (await nft.list(command, 'terse')).filter((object) => isOurs(object));
+    return ours.length === 0 ? undefined : parseTable(ours);
+  };
+
+  /** The table without its elements, if it is printed without harm; with them if not. */
+  const readFrame = async (): Promise<ListedTable | undefined> => {
     try {
-      const ours = (await nft.list(command, 'terse')).filter((object) => isOurs(object));
-      return ours.length === 0 ? undefined : parseTable(ours);
+      const flags = [...(await nft.tableFlags()).values()];
+      return await (flags.some(({ length }) => length === 1) ? read() : look('list ruleset inet'));
     } catch (error) {
       throw refusal('read the firewall rules', error);
     }
@@ -62,7 +73,12 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
   /** Reads, decides, writes; `decide` is pure. */
   const mend = async (lock: number, decide: (table: ListedTable | undefined) => string): Promise<void> => {
     for (let attempt = 1; ; attempt++) {
-      const commands = decide(await read());
+      let table = await read();
+      if (table === DORMANT) {
+        await nft.apply(wakening(), lock);
+        table = await read();
+      }
+      const commands = decide(table);
       if (commands === '') return;
       const complaint = await nft.apply(commands, lock);
       if (complaint === undefined) return;
@@ -73,7 +89,7 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
   /** Ports come to a network that stands: that its chains are whole is asked only when it comes up. */
   const isFramed = async (intents: readonly FirewallResource[]): Promise<boolean> => {
     if (intents.every(({ kind }) => kind === 'publish')) return true;
-    const table = await look('list ruleset inet');
+    const table = await readFrame();
     return table !== undefined && frameFaults(table).length === 0;
   };
 
@@ -116,8 +132,13 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
     dismantle: () => alone((lock) => mend(lock, dismantling)),
 
     async remains() {
-      const table = nft.isInstalled() ? await look('list chains inet') : undefined;
-      return table !== undefined && isInUse(table);
+      if (!nft.isInstalled()) return false;
+      try {
+        const table = await look('list chains inet');
+        return table !== undefined && isInUse(table);
+      } catch (error) {
+        throw refusal('read the firewall rules', error);
+      }
     },
   };
 }
@@ -125,18 +146,6 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
 /** Whether a set, map, chain or rule is one of our table's. */
 function isOurs(object: NftObject): boolean {
   return Object.values(object).some((what) => (what as { readonly table?: unknown }).table === TABLE_NAME);
-}
-
-async function tableExists(nft: Nft): Promise<boolean> {
-  try {
-    const tables = await nft.list('list tables');
-    return tables.some(({ table }) => {
-      const { family, name } = table as { readonly family: string; readonly name: string };
-      return `${family} ${name}` === TABLE;
-    });
-  } catch (error) {
-    throw refusal('read the firewall rules', error);
-  }
 }
 
 function refusal(attempt: string, cause: unknown): TsnetError {

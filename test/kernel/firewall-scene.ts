@@ -12,7 +12,7 @@ import path from 'node:path';
 import type { FirewallExecutor } from '../../src/kernel/firewall-executor.ts';
 import { openIptables } from '../../src/kernel/iptables.ts';
 import { inNetns } from '../../src/kernel/netns.ts';
-import { openNft } from '../../src/kernel/nft.ts';
+import { openNft, type Nft } from '../../src/kernel/nft.ts';
 import { openNftables } from '../../src/kernel/nftables.ts';
 import { runProgram } from '../../src/kernel/run-program.ts';
 import type { FirewallResource } from '../../src/plan/resource.ts';
@@ -28,10 +28,15 @@ const AGENT = path.join(import.meta.dirname, 'firewall-agent.js');
 const SILENCE_MS = 250;
 const ANSWER_MS = 5_000;
 
+/** nftables in one host's namespace. */
+export function nftOf(host: Host): Nft {
+  return openNft({ within: (act) => within(host, act) });
+}
+
 /** The firewall of one host's namespace. */
 export function firewallOf(host: Host, variant: Variant): FirewallExecutor {
   const execRoot = path.join(host.dir, 'run');
-  if (variant === 'nftables') return openNftables({ execRoot, nft: openNft({ within: (act) => within(host, act) }) });
+  if (variant === 'nftables') return openNftables({ execRoot, nft: nftOf(host) });
   return openIptables({
     execRoot,
     variant: variant === 'iptables-nft' ? 'nft' : 'legacy',

@@ -13,7 +13,7 @@ import type { RuleOrphan } from '../../src/firewall/nftables/drift.ts';
 import { Lab, type Host } from '../support/lab.ts';
 import { CASES, network, publish } from '../unit/firewall/cases.ts';
 import { elementPage } from '../unit/firewall/nftables/element-page.ts';
-import { firewallOf } from './firewall-scene.ts';
+import { firewallOf, nftOf } from './firewall-scene.ts';
 
 const NETWORK = network({ family: 4, bridge: 'tsnet0', subnet: '172.17.0.0/16' });
 
@@ -158,6 +158,32 @@ describe.each([
     await firewall.ensure(NETWORK);
     expect((await firewall.observe(NETWORK)).every(({ state }) => state === 'present')).toBe(true);
     expect(await theirs()).toEqual(before);
+  });
+
+  it.each(['dormant', 'owner'])('is not disturbed by a table of somebody else with the flag %s', async (flag) => {
+    // A table with an owner is there for as long as the socket of its owner.
+    const other = nftOf(host);
+    expect(await other.apply(`add table inet other { flags ${flag}; }`)).toBe(undefined);
+    await firewall.ensure(NETWORK);
+    expect((await firewall.observe(NETWORK)).every(({ state }) => state === 'present')).toBe(true);
+    await firewall.remove(NETWORK);
+    expect(await firewall.orphans([])).toEqual([]);
+    await firewall.dismantle();
+    expect(await host.must('nft', ['list', 'tables', 'inet'])).toBe('table inet other');
+    expect(await other.apply('delete table inet other')).toBe(undefined);
+  });
+
+  it('sees that somebody put the table to sleep, and wakes it', async () => {
+    const intents = [...NETWORK, publish()];
+    await firewall.ensure(intents);
+    const before = await host.must('nft', ['list', 'table', 'inet', 'tsnet']);
+    await host.must('nft', ['add table inet tsnet { flags dormant; }']);
+    expect((await firewall.observe(intents)).map((one) => `${one.state} ${'detail' in one ? one.detail : ''}`)).toEqual(
+      intents.map(() => 'wrong table inet tsnet is dormant (nft flag): its rules do nothing'),
+    );
+    await firewall.ensure(intents);
+    expect((await firewall.observe(intents)).every(({ state }) => state === 'present')).toBe(true);
+    expect(await host.must('nft', ['list', 'table', 'inet', 'tsnet'])).toBe(before);
   });
 
   it('keeps every published port that 20 processes ask for at once', async () => {

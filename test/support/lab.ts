@@ -147,10 +147,18 @@ export class Host extends Namespace {
     return this.run(process.execPath, [TSNET, ...args], { ...options, env: { ...this.env, ...options.env } });
   }
 
-  /** Runs tsnet, which must succeed; its output, trimmed. */
+  /** Runs tsnet, which must succeed; its output, trimmed. Where it does not, the error has what the daemon said last. */
   async mustTsnet(args: readonly string[], options: RunOptions = {}): Promise<string> {
     await this.#inMode();
-    return this.must(process.execPath, [TSNET, ...args], { ...options, env: { ...this.env, ...options.env } });
+    try {
+      return await this.must(process.execPath, [TSNET, ...args], { ...options, env: { ...this.env, ...options.env } });
+    } catch (error) {
+      if (this.#daemon === undefined) throw error;
+      const said = this.daemonLog().slice(-LAST_SAID);
+      throw new Error(`${error instanceof Error ? error.message : String(error)}\nits daemon: ${said}`, {
+        cause: error,
+      });
+    }
   }
 
   async #inMode(): Promise<void> {
@@ -165,6 +173,9 @@ export class Host extends Namespace {
     });
     daemon.stderr?.on('data', (part: Buffer) => {
       log += part.toString();
+    });
+    daemon.once('exit', (status, signal) => {
+      log += `[ended: ${signal ?? `status ${String(status)}`}]\n`;
     });
     this.#daemon = { process: daemon, log: () => log };
     await until(() => {
@@ -207,6 +218,9 @@ export class Host extends Namespace {
     }
   }
 }
+
+/** Characters of a daemon's log that go into an error. */
+const LAST_SAID = 1500;
 
 let counter = 0;
 

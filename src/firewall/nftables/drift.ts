@@ -7,10 +7,12 @@ import type { FirewallResource } from '../../plan/resource.ts';
 import { elementText, identity, joined, parseElement, type Element } from './element.ts';
 import { frameFaults } from './frame-faults.ts';
 import { elementsOf, GUARD_SETS } from './intent-elements.ts';
-import { valueIn, type ListedTable } from './listing.ts';
+import { DORMANT, valueIn, type ListedTable } from './listing.ts';
 import { TABLE, type SetName } from './table.ts';
 
 export type RuleOrphan = Extract<Orphan, { readonly kind: 'rule' }>;
+
+const DORMANT_FAULT = `table ${TABLE} is dormant (nft flag): its rules do nothing`;
 
 function elementFault(table: ListedTable, { set, key, value = [] }: Element): string | undefined {
   const there = valueIn(table, set, key);
@@ -25,6 +27,7 @@ function elementFault(table: ListedTable, { set, key, value = [] }: Element): st
  */
 export function observeIntents(intents: readonly FirewallResource[], table: ListedTable | undefined): Observation[] {
   if (table === undefined) return intents.map((resource) => ({ resource, state: 'missing' }));
+  if (table === DORMANT) return intents.map((resource) => ({ resource, state: 'wrong', detail: DORMANT_FAULT }));
   let frame = frameFaults(table);
   return intents.map((resource): Observation => {
     const elements = elementsOf(resource);

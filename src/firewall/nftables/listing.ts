@@ -17,6 +17,9 @@ export interface ListedTable {
   readonly sets: ReadonlyMap<SetName, ReadonlyMap<string, string>>;
 }
 
+/** The table as it is while somebody has put it to sleep (`flags dormant`): its chains do nothing, whatever is in them. */
+export const DORMANT: ListedTable = { chains: new Map(), sets: new Map() };
+
 type Json = Readonly<Record<string, unknown>>;
 
 const PROTOCOLS: Readonly<Record<string, string>> = { '6': 'tcp', '17': 'udp', '132': 'sctp' };

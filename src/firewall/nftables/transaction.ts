@@ -50,6 +50,11 @@ export function frame(): string {
   ].join('');
 }
 
+/** The same table without flags. */
+export function wakening(): string {
+  return `add table ${TABLE}\n`;
+}
+
 /** Adds elements to a table that has its frame. What is there already stays; one that leads elsewhere refuses the whole. */
 export function additions(elements: readonly Element[]): string {
   return elementCommands('add', distinct(elements));

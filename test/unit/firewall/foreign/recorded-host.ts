@@ -45,6 +45,7 @@ export function recordedHost(
   const nft: Nft = {
     isInstalled: () => true,
     apply: () => Promise.reject(new Error('nothing is changed')),
+    tableFlags: () => Promise.reject(new Error('no table of another is asked for its flags')),
     list: (command, detail) =>
       new Promise((resolve) => {
         resolve(parseListing(answer(`nft -j -p${detail === 'terse' ? ' -t' : ''} ${command}`)));
