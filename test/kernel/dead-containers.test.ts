@@ -89,4 +89,25 @@ describe('dead containers', () => {
     expect(await names()).toEqual([]);
     expect(stage.logged.filter(({ level }) => level !== 'info')).toEqual([]);
   });
+
+  it('are noticed too when only the change of another was followed', async () => {
+    const old = await connected('old', '8080:80');
+    const young = stage.lab.namespace('young');
+    const { sandbox } = await stage.engine.connect({ network: 'bridge', container: young.path });
+    await watcher.sync(new Set([sandbox.id]));
+    old.close();
+    await until(async () => (await names()).join() === young.name, 2_000);
+    young.close();
+    await until(async () => (await names()).length === 0, 2_000);
+  });
+
+  it('are noticed by their process when only their own change was followed', async () => {
+    const child = spawn('unshare', ['--net', 'sleep', '1000'], { stdio: 'ignore' });
+    const pid = String(child.pid ?? 0);
+    await until(() => readlinkSync(`/proc/${pid}/ns/net`) !== readlinkSync('/proc/self/ns/net'));
+    const { sandbox } = await stage.engine.connect({ network: 'bridge', container: `pid:${pid}` });
+    await watcher.sync(new Set([sandbox.id]));
+    child.kill('SIGKILL');
+    await until(async () => (await names()).length === 0, 2_000);
+  });
 });

@@ -13,6 +13,8 @@ class Stage {
   moves = false;
   readonly held = new Map<string, LeasedEndpoint>();
   readonly asked: string[] = [];
+  /** Whose leases were read. */
+  readonly read: string[] = [];
   readonly events: string[] = [];
   readonly warnings: string[] = [];
   readonly follower: Follower;
@@ -20,7 +22,10 @@ class Stage {
 
   constructor() {
     this.follower = openDhcpRenewal({
-      leases: () => [...this.held.values()],
+      leases: (only) => {
+        this.read.push(only === undefined ? 'all' : [...only].join());
+        return [...this.held.values()].filter(({ endpoint }) => only?.has(endpoint.sandboxId) ?? true);
+      },
       renew: (id) => this.#renew(id),
       clock: {
         now: () => this.nowMs,
@@ -44,7 +49,7 @@ class Stage {
   lease(id: string): void {
     const at = this.nowMs;
     this.held.set(id, {
-      endpoint: { id },
+      endpoint: { id, sandboxId: `${id}-sandbox` },
       network: { name: 'lan' },
       sandbox: id,
       address: '192.168.22.50',
@@ -144,5 +149,19 @@ describe('the renewal of DHCP leases', () => {
     await stage.follower.close();
     await stage.windTo(500);
     expect(stage.asked).toEqual(['45 tv']);
+  });
+
+  it('reads only what has changed, and keeps the others in mind', async () => {
+    const stage = new Stage();
+    stage.lease('tv');
+    stage.lease('box');
+    await stage.follower.sync();
+    stage.held.delete('box');
+    await stage.windTo(10);
+    stage.lease('radio');
+    await stage.follower.sync(new Set(['box-sandbox', 'radio-sandbox']));
+    expect(stage.read).toEqual(['all', 'box-sandbox,radio-sandbox']);
+    await stage.windTo(41);
+    expect(stage.asked).toEqual(['30 tv', '40 radio']);
   });
 });
