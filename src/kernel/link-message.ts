@@ -69,6 +69,8 @@ export interface Link {
   readonly isolated: boolean;
   /** IFLA_INFO_DATA: what its kind has to say, as attributes. */
   readonly data: Buffer | undefined;
+  /** IFLA_AF_SPEC: what the protocol families have to say, as attributes. */
+  readonly families: Buffer | undefined;
 }
 
 /** What a link is made with, or set to. */
@@ -254,5 +256,6 @@ export function parseLink(payload: Buffer): Link {
     hairpin: isPort && u8Of(port, IFLA_BRPORT_MODE) === 1,
     isolated: isPort && u8Of(port, IFLA_BRPORT_ISOLATED) === 1,
     data: linkInfo.get(IFLA_INFO_DATA),
+    families: attributes.get(IFLA_AF_SPEC),
   };
 }

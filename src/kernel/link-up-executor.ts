@@ -5,7 +5,7 @@ import type { Observation } from '../plan/kernel.ts';
 import type { Executor } from './executor.ts';
 import { setLink } from './link-message.ts';
 import { observePlaces } from './observe-places.ts';
-import { findLinks } from './scene.ts';
+import { seenLinks } from './seen-links.ts';
 
 export const linkUpExecutor: Executor<'link-up'> = {
   ensure(resources, scene) {
@@ -22,7 +22,7 @@ export const linkUpExecutor: Executor<'link-up'> = {
 
   observe: (resources, scene) =>
     observePlaces(resources, scene, async (place, links) => {
-      const found = await findLinks(
+      const found = await seenLinks(
         scene,
         place,
         links.map(({ link }) => link),

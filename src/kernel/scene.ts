@@ -34,7 +34,7 @@ export class Scene {
   readonly #open = new Map<string, OpenSandbox>();
   readonly #posted = new Map<string, { readonly place: Place; readonly steps: Step[] }>();
   readonly #indices = new Map<string, number>();
-  readonly #snapshots = new Map<string, unknown>();
+  readonly #snapshots = new Map<string, Promise<unknown>>();
 
   constructor(host: NetlinkSocket, namespaces: Namespaces, sandboxes: OpenSandboxes) {
     this.host = host;
@@ -121,10 +121,13 @@ export class Scene {
   }
 
   /** The first answer of `read` for this key: comparing a thousand routes of the host reads its table once. */
-  async snapshot<T>(place: Place, key: string, read: () => Promise<T>): Promise<T> {
+  snapshot<T>(place: Place, key: string, read: () => Promise<T>): Promise<T> {
     const name = indexKey(place, key);
-    if (!this.#snapshots.has(name)) this.#snapshots.set(name, await read());
-    return this.#snapshots.get(name) as T;
+    const known = this.#snapshots.get(name) as Promise<T> | undefined;
+    if (known !== undefined) return known;
+    const reading = read();
+    this.#snapshots.set(name, reading);
+    return reading;
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,10 @@ import type { Observation } from '../plan/kernel.ts';
 import type { Place, SysctlResource } from '../plan/resource.ts';
 import { byPlace, type Executor } from './executor.ts';
 import { errorCode, refused } from './kernel-refusal.ts';
+import { linkOfParameter, linkParameter } from './link-parameters.ts';
 import { observePlaces } from './observe-places.ts';
+import type { Scene } from './scene.ts';
+import { seenLinks } from './seen-links.ts';
 
 /** Told when a parameter that concerns more than a link of ours was changed on the host. */
 export type SysctlChanged = (key: string, before: string, now: string) => void;
@@ -32,7 +35,12 @@ export function sysctlExecutor(onChanged: SysctlChanged): Executor<'sysctl'> {
     remove: () => Promise.resolve([]),
 
     observe: (resources, scene) =>
-      observePlaces(resources, scene, (place, parameters) => scene.inside(place, () => parameters.map(observeOne))),
+      observePlaces(resources, scene, async (place, parameters) => {
+        const told = await toldWithLinks(place, parameters, scene);
+        const isTold = ({ key }: SysctlResource): boolean => told.has(key);
+        if (parameters.every(isTold)) return parameters.map((each) => compare(each, told.get(each.key)));
+        return scene.inside(place, () => parameters.map((each) => compare(each, told.get(each.key) ?? read(each.key))));
+      }),
   };
 }
 
@@ -76,8 +84,33 @@ function openToChange(key: string): number | undefined {
   }
 }
 
-function observeOne(resource: SysctlResource): Observation {
-  const now = read(resource.key);
+/** Values of a sandbox's parameters that rtnetlink tells with their links. */
+async function toldWithLinks(
+  place: Place,
+  parameters: readonly SysctlResource[],
+  scene: Scene,
+): Promise<ReadonlyMap<string, string>> {
+  if (place === 'host') return new Map();
+  const wanted = parameters.flatMap(({ key }) => {
+    const link = linkOfParameter(key);
+    return link === undefined ? [] : [{ key, link }];
+  });
+  if (wanted.length === 0) return new Map();
+  const links = await seenLinks(
+    scene,
+    place,
+    wanted.map(({ link }) => link),
+  );
+  return new Map(
+    wanted.flatMap(({ key }, index) => {
+      const link = links[index];
+      const value = link && linkParameter(link, key);
+      return value === undefined ? [] : [[key, value] as const];
+    }),
+  );
+}
+
+function compare(resource: SysctlResource, now: string | undefined): Observation {
   if (now === undefined) {
     const unknown = resource.mode === 'prefer' && !linkIsGone(resource.key);
     return { resource, state: unknown ? 'present' : 'missing' };

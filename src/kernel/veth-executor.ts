@@ -23,6 +23,7 @@ import {
 import type { NetlinkRequest } from './netlink-message.ts';
 import { isOurs, macOfTag } from './ownership.ts';
 import { findLinks, isGone, replyIn, type Scene } from './scene.ts';
+import { seenLinks } from './seen-links.ts';
 import type { Outcome } from './netlink-socket.ts';
 import { accepting, take, tryAll, type Step } from './steps.ts';
 import { hostDifferences, isPair, peerDifferences } from './veth-differences.ts';
@@ -73,7 +74,7 @@ export function vethExecutor(rulesKeepApart: () => boolean): Executor<'veth'> {
 
     async observe(veths, scene) {
       const masters = await scene.linkIndices('host', mastersOf(veths));
-      const links = await findLinks(
+      const links = await seenLinks(
         scene,
         'host',
         veths.map(({ host }) => host),
@@ -101,7 +102,7 @@ async function observeOne(
   try {
     const master = resource.master === undefined ? undefined : masters.get(resource.master);
     if (resource.handOver === 'done') return observed(resource, hostDifferences(resource, host, master));
-    const [peer] = await findLinks(scene, placeOfPeer(resource), [resource.peer]);
+    const [peer] = await seenLinks(scene, placeOfPeer(resource), [resource.peer]);
     return observed(resource, [...hostDifferences(resource, host, master), ...peerDifferences(resource, host, peer)]);
   } catch (error) {
     if (isGone(error)) return { resource, state: 'missing' };

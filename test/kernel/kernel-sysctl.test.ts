@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { must } from '../support/lab.ts';
+import { linkOfParameter } from '../../src/kernel/link-parameters.ts';
 import type { SysctlResource } from '../../src/plan/resource.ts';
-import { bridge, BRIDGE, PLACE, SANDBOX, Stage } from './kernel-stage.ts';
+import { bridge, BRIDGE, PLACE, SANDBOX, Stage, veth } from './kernel-stage.ts';
 
 const changes: (readonly [key: string, before: string, now: string])[] = [];
 let stage: Stage;
@@ -51,6 +52,29 @@ test('a parameter of a sandbox is set there and only there', async () => {
   expect(await must('sysctl', ['-n', 'net.ipv4.ip_forward'])).toBe('0');
   expect(changes).toEqual([]);
   expect(await stage.states([inSandbox, forwarding])).toEqual(['present', 'net/ipv4/ip_forward is 0 instead of 1']);
+});
+
+const OF_LINKS = [
+  'net/ipv4/conf/eth0/proxy_arp',
+  'net/ipv4/conf/eth0/arp_notify',
+  'net/ipv4/conf/eth0/route_localnet',
+  'net/ipv6/conf/eth0/accept_ra',
+  'net/ipv6/conf/eth0/accept_dad',
+  'net/ipv6/conf/eth0/ndisc_notify',
+  'net/ipv6/conf/eth0/disable_ipv6',
+];
+
+test.each(OF_LINKS)('rtnetlink tells %s of a sandbox as /proc/sys does', async (key) => {
+  expect(linkOfParameter(key)).toBe('eth0');
+  const wanted = (value: string): SysctlResource => ({ ...forwarding, place: PLACE, key, value });
+  await stage.ensure([bridge, { ...veth, peer: 'eth0' }]);
+  // One after the other: no other parameter may be taken for this one.
+  for (const other of OF_LINKS) await stage.ensure([{ ...wanted('0'), key: other }]);
+  await stage.sandbox.must('sysctl', ['-qw', `${key.replaceAll('/', '.')}=1`]);
+  expect(await stage.states([wanted('1'), wanted('0')])).toEqual(['present', `${key} is 1 instead of 0`]);
+  for (const other of OF_LINKS) {
+    if (other !== key) expect(await stage.states([{ ...wanted('0'), key: other }])).toEqual(['present']);
+  }
 });
 
 test('a required parameter is never written', async () => {
