@@ -7,7 +7,7 @@
 import path from 'node:path';
 import { elementsOf } from '../firewall/nftables/intent-elements.ts';
 import { observeIntents, orphanElements } from '../firewall/nftables/drift.ts';
-import { parseElement, type Element } from '../firewall/nftables/element.ts';
+import { identity, parseElement, type Element } from '../firewall/nftables/element.ts';
 import { frameFaults } from '../firewall/nftables/frame-faults.ts';
 import { DORMANT, parseTable, type ListedTable } from '../firewall/nftables/listing.ts';
 import { SETS, TABLE, TABLE_NAME, type SetName } from '../firewall/nftables/table.ts';
@@ -24,6 +24,7 @@ import { TsnetError } from '../model/error.ts';
 import type { FirewallResource } from '../plan/resource.ts';
 import { holding } from './file-lock.ts';
 import type { FirewallExecutor } from './firewall-executor.ts';
+import { openGrouping } from './grouped.ts';
 import { openNft, type Nft, type NftObject } from './nft.ts';
 
 export interface NftablesOptions {
@@ -93,24 +94,42 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
     return table !== undefined && frameFaults(table).length === 0;
   };
 
-  return {
-    ensure: (intents) =>
-      intents.length === 0
-        ? Promise.resolve()
-        : alone(async (lock) => {
-            const elements = intents.flatMap(elementsOf);
-            if ((await isFramed(intents)) && (await nft.apply(additions(elements), lock)) === undefined) return;
-            await mend(lock, (table) => completion(table, elements));
-          }),
+  const grouped = openGrouping();
+  /** One transaction that takes no look at what is there; rejects where that will not do. */
+  const blindly = (
+    elements: readonly Element[],
+    change: typeof additions,
+    isReady: () => Promise<boolean>,
+  ): Promise<void> =>
+    alone(async (lock) => {
+      if (new Set(elements.map(identity)).size < elements.length || !(await isReady())) throw new Error('not blindly');
+      const complaint = await nft.apply(change(elements), lock);
+      if (complaint !== undefined) throw new Error(complaint);
+    });
 
-    remove: (intents) =>
-      intents.length === 0
-        ? Promise.resolve()
-        : alone(async (lock) => {
-            const elements = intents.flatMap(elementsOf);
-            if ((await nft.apply(removals(elements), lock)) === undefined) return;
-            await mend(lock, (table) => withdrawal(table, elements));
-          }),
+  const ensure = grouped<FirewallResource>({
+    together: (intents) => blindly(intents.flatMap(elementsOf), additions, () => isFramed(intents)),
+    alone: (intents) =>
+      alone(async (lock) => {
+        const elements = intents.flatMap(elementsOf);
+        if ((await isFramed(intents)) && (await nft.apply(additions(elements), lock)) === undefined) return;
+        await mend(lock, (table) => completion(table, elements));
+      }),
+  });
+
+  const remove = grouped<FirewallResource>({
+    together: (intents) => blindly(intents.flatMap(elementsOf), removals, () => Promise.resolve(true)),
+    alone: (intents) =>
+      alone(async (lock) => {
+        const elements = intents.flatMap(elementsOf);
+        if ((await nft.apply(removals(elements), lock)) === undefined) return;
+        await mend(lock, (table) => withdrawal(table, elements));
+      }),
+  });
+
+  return {
+    ensure: (intents) => (intents.length === 0 ? Promise.resolve() : ensure(intents)),
+    remove: (intents) => (intents.length === 0 ? Promise.resolve() : remove(intents)),
 
     async observe(intents) {
       return intents.length === 0 ? [] : observeIntents(intents, await read());
