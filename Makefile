@@ -5,14 +5,14 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 ISOLATED := unshare --net --mount --propagation private
 PACKAGES := iptables iproute2 nftables libnftables1 iputils-ping
 # The runtimes that the tests attach to; their services are not started (see install).
-TEST_PACKAGES := $(PACKAGES) conntrack procps util-linux strace docker.io docker-compose podman conmon runc crun aardvark-dns \
+TEST_PACKAGES := $(PACKAGES) curl conntrack procps util-linux strace docker.io docker-compose podman conmon runc crun aardvark-dns \
 	containerd busybox-static \
 	dnsmasq-base bind9-dnsutils dbus firewalld openssl etcd-server etcd-client \
 	libzookeeper-java default-jre-headless containernetworking-plugins
 
 # The peers of the benchmark, and what it looks with.
 BENCH_PACKAGES := containernetworking-plugins netavark docker.io containerd runc busybox-static conntrack dnsmasq-base \
-	etcd-server
+	etcd-server curl
 
 .DEFAULT_GOAL := help
 .PHONY: help

@@ -1,4 +1,4 @@
-/** Our CNI plugin beside the stock chain that does the same: one process instead of four, alone and carried out by a daemon. */
+/** Our CNI plugin, as installed, beside the stock chain that does the same: alone, and carried out by a daemon. */
 import path from 'node:path';
 import { startDaemon } from '../daemon-process.ts';
 import type { Group, Row } from '../group.ts';
@@ -9,18 +9,20 @@ import { openHost, TSNET, type Backend } from '../tsnet-host.ts';
 import type { PeerContainer } from './beside-command-line.ts';
 import { stockChain, STOCK_FILES } from './cni.ts';
 
-const PLUGIN = path.join(path.dirname(TSNET), 'tsnet-cni.js');
 const RUNS = { runs: 15, warmUp: 3 };
 
 async function rows(dir: string, backend: Backend): Promise<Row[]> {
   const { env, container } = await openHost(dir, backend);
   const stock = stockChain(dir);
+  const folder = path.join(dir, 'cni-bin');
+  await outputWith('', [process.execPath, TSNET, 'cni', 'install', '--bin-dir', folder, '--conf-dir', folder], env);
+  const plugin = path.join(folder, 'tsnet');
   const call = (command: 'ADD' | 'DEL', { id, netns, hostPort }: PeerContainer): Promise<string> => {
     const input = {
       ...{ cniVersion: '1.0.0', name: 'pods', type: 'tsnet', bridge: 'pods0', subnet: '10.12.0.0/16' },
       runtimeConfig: { portMappings: [{ hostPort, containerPort: 80, protocol: 'tcp' }] },
     };
-    return outputWith(JSON.stringify(input), [process.execPath, PLUGIN], {
+    return outputWith(JSON.stringify(input), [plugin], {
       ...env,
       ...{ CNI_COMMAND: command, CNI_CONTAINERID: id, CNI_NETNS: netns, CNI_IFNAME: 'eth0', CNI_PATH: '/usr/lib/cni' },
     });

@@ -44,8 +44,26 @@ export function programText({ node, program, env }: InstalledProgram): string {
     const recorded = names.length === 0 ? '' : `Object.assign(process.env, ${JSON.stringify(env)});\n`;
     return `${first}\n${recorded}require(${JSON.stringify(program)});\n`;
   }
-  const recorded = names.map((name) => `export ${name}=${quoted(env[name] ?? '')}\n`).join('');
-  return `#!/bin/sh\n${recorded}exec ${quoted(node)} ${quoted(program)} "$@"\n`;
+  return `#!/bin/sh\n${exportLines(env)}exec ${runningCommand({ node, program })} "$@"\n`;
+}
+
+/** What is recorded, as a shell has it. */
+export function exportLines(env: Readonly<Record<string, string>>): string {
+  return Object.entries(env)
+    .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
+    .join('');
+}
+
+/** The program as a command of a shell. */
+export function runningCommand({ node, program }: Pick<InstalledProgram, 'node' | 'program'>): string {
+  return `${quoted(node)} ${quoted(program)}`;
+}
+
+/** Path of a program of the system, for scripts that are called without a PATH; undefined where there is none. */
+export function systemProgram(name: string): string | undefined {
+  return ['/usr/bin', '/bin', '/usr/local/bin']
+    .map((folder) => path.join(folder, name))
+    .find((file) => existsSync(file));
 }
 
 function quoted(text: string): string {

@@ -335,7 +335,7 @@ test('installed, it is what a runtime finds', async () => {
   const folders = [`${host.dir}/bin`, `${host.dir}/net.d`];
   const install = ['cni', 'install', '--bin-dir', folders[0] ?? '', '--conf-dir', folders[1] ?? ''];
   const said = await host.mustTsnet(install);
-  expect(said).toContain(`${folders[0] ?? ''}/tsnet: runs ${TSNET_CNI}`);
+  expect(said).toContain(`${folders[0] ?? ''}/tsnet: asks the daemon at ${host.socket}, or runs ${TSNET_CNI}`);
   expect(said).toContain('10-tsnet.conflist: written');
   expect(await host.mustTsnet(install)).toContain('is there already');
   const { plugins, ...list } = JSON.parse(await must('cat', [`${folders[1] ?? ''}/10-tsnet.conflist`])) as {

@@ -5,6 +5,7 @@ import {
   addressOf,
   cni,
   hears,
+  installPlugin,
   leftovers,
   mustCni,
   NOTHING,
@@ -24,7 +25,7 @@ const published = (hostPort: number): Json => ({
   runtimeConfig: { portMappings: [{ HostPort: hostPort, ContainerPort: 80, Protocol: 'tcp', HostIP: '' }] },
 });
 
-describe.each(['alone', 'through a daemon'])('%s', (mode) => {
+describe.each(['alone', 'through a daemon', 'through a daemon, as installed'])('%s', (mode) => {
   const lab = new Lab();
   let host: Host;
   let containers: Namespace[];
@@ -32,7 +33,8 @@ describe.each(['alone', 'through a daemon'])('%s', (mode) => {
   beforeAll(async () => {
     host = lab.host();
     containers = [lab.namespace('c'), lab.namespace('c')];
-    if (mode === 'through a daemon') await host.startDaemon();
+    if (mode !== 'alone') await host.startDaemon();
+    if (mode.endsWith('as installed')) await installPlugin(host);
   });
   afterAll(() => {
     lab.close();

@@ -34,8 +34,20 @@ export function callPlugin(host: Host, file: string, command: string, call: CniC
   return host.run(file, [], { env, input: JSON.stringify(call.config), timeoutMs: call.timeoutMs ?? 60_000 });
 }
 
+/** Hosts on which calls are to go to the program that `tsnet cni install` wrote, and where that is. */
+const installed = new WeakMap<Host, string>();
+
+/** Installs the plugin; from then on it is what is called on this host. */
+export async function installPlugin(host: Host): Promise<string> {
+  const dir = path.join(host.dir, 'installed');
+  await host.mustTsnet(['cni', 'install', '--bin-dir', dir, '--conf-dir', path.join(host.dir, 'net.d')]);
+  const file = path.join(dir, 'tsnet');
+  installed.set(host, file);
+  return file;
+}
+
 export function cni(host: Host, command: string, call: CniCall): Promise<Outcome> {
-  return callPlugin(host, TSNET_CNI, command, call);
+  return callPlugin(host, installed.get(host) ?? TSNET_CNI, command, call);
 }
 
 /** A call that must succeed; what it printed. */

@@ -1,10 +1,18 @@
 /** Calls of the CNI plugin, carried here as they came: environment and input in, output and exit status out. */
 import type { FastifyInstance } from 'fastify';
 import Type, { type Static } from 'typebox';
-import { CNI_PATH_OF_DAEMON, type CniCallAnswer } from '../../runtimes/cni/daemon-call.ts';
+import {
+  CALL_TYPE,
+  CNI_PATH_OF_DAEMON,
+  FAILED_STATUS,
+  type CniCallAnswer,
+  type CniCallRequest,
+} from '../../runtimes/cni/daemon-call.ts';
 import { netnsAt } from '../../runtimes/cni/netns-at.ts';
 import { runPlugin } from '../../runtimes/cni/run-plugin.ts';
 import type { Engine } from '../../engine/engine.ts';
+import type { Log } from '../log.ts';
+import { JSON_TYPE } from './error-answer.ts';
 
 const CALL = Type.Object(
   {
@@ -14,11 +22,15 @@ const CALL = Type.Object(
   { additionalProperties: false },
 );
 
-export function cniRoute(app: FastifyInstance, engine: () => Engine): void {
+/** In a scope of its own: no other route takes a call that a shell sends. */
+export function cniRoute(app: FastifyInstance, engine: () => Engine, log: Log): void {
+  app.addContentTypeParser(CALL_TYPE, { parseAs: 'string' }, (_request, text, done) => {
+    done(null, callIn(text as string));
+  });
   app.post(
     CNI_PATH_OF_DAEMON,
     { schema: { summary: 'Carry out a call of the CNI plugin', operationId: 'cni', tags: ['tsnet'], body: CALL } },
-    async (request): Promise<CniCallAnswer> => {
+    async (request, reply): Promise<CniCallAnswer | string> => {
       const { env, input } = request.body as Static<typeof CALL>;
       const lines: string[] = [];
       const outcome = await runPlugin({
@@ -29,7 +41,18 @@ export function cniRoute(app: FastifyInstance, engine: () => Engine): void {
         // Whoever may ask the daemon need not be root: it runs no programs of theirs.
         log: (line) => lines.push(`${line}\n`),
       });
-      return { ...outcome, stderr: lines.join('') };
+      if (request.headers['content-type'] !== CALL_TYPE) return { ...outcome, stderr: lines.join('') };
+      // There is no place for it in the answer.
+      if (lines.length > 0) log.warn({ container: env['CNI_CONTAINERID'] ?? '' }, lines.join('').trim());
+      return reply
+        .code(outcome.status === 0 ? 200 : FAILED_STATUS)
+        .type(JSON_TYPE)
+        .send(outcome.stdout);
     },
   );
+}
+
+function callIn(text: string): CniCallRequest {
+  const { input = '', ...env } = Object.fromEntries(new URLSearchParams(text));
+  return { env, input };
 }

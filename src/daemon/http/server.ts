@@ -57,11 +57,14 @@ export async function buildServer({ metrics, ...parts }: ServerParts): Promise<F
   });
   await app.register(async (scope) => {
     tsnetRoutes(scope, engine);
-    cniRoute(scope, engine);
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
     scope.get('/metrics', { schema: { summary: 'Counts for Prometheus', tags: ['tsnet'] } }, async (_request, reply) =>
       reply.type(metrics.contentType).send(await metrics.text()),
     );
+    await Promise.resolve();
+  });
+  await app.register(async (scope) => {
+    cniRoute(scope, engine, log);
     await Promise.resolve();
   });
   await app.register(async (scope) => {

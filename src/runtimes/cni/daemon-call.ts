@@ -17,3 +17,12 @@ export interface CniCallAnswer {
   readonly stdout: string;
   readonly stderr: string;
 }
+
+/**
+ * The same call as a shell can send it: what a form would send, so that no value needs quoting, under a type of its own, which no web
+ * page may send without having asked. The answer is standard output as it is; its status says the exit status.
+ */
+export const CALL_TYPE = 'application/vnd.tsnet.call';
+
+/** HTTP status of a call in that form that ended with exit status 1. */
+export const FAILED_STATUS = 422;
