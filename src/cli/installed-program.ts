@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { TsnetError } from '../model/error.ts';
+import { shellWord } from '../model/shell-word.ts';
 import type { CliContext } from './context.ts';
 
 /** What the environment and the global options say of the configuration, as environment: empty where all is as usual. */
@@ -50,13 +51,13 @@ export function programText({ node, program, env }: InstalledProgram): string {
 /** What is recorded, as a shell has it. */
 export function exportLines(env: Readonly<Record<string, string>>): string {
   return Object.entries(env)
-    .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
+    .map(([name, value]) => `export ${name}=${shellWord(value)}\n`)
     .join('');
 }
 
 /** The program as a command of a shell. */
 export function runningCommand({ node, program }: Pick<InstalledProgram, 'node' | 'program'>): string {
-  return `${quoted(node)} ${quoted(program)}`;
+  return `${shellWord(node)} ${shellWord(program)}`;
 }
 
 /** Path of a program of the system, for scripts that are called without a PATH; undefined where there is none. */
@@ -64,10 +65,6 @@ export function systemProgram(name: string): string | undefined {
   return ['/usr/bin', '/bin', '/usr/local/bin']
     .map((folder) => path.join(folder, name))
     .find((file) => existsSync(file));
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /** What is told of a program that was written. */

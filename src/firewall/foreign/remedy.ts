@@ -4,6 +4,7 @@
  * It opens nothing: our own rules drop what must not enter a network, and a drop anywhere is final. (firewalld's zone
  * `trusted` opens the host's own services to the containers as well, as Docker's zone does.)
  */
+import { shellWord } from '../../model/shell-word.ts';
 import { fateIn, type Passage } from './forward-fate.ts';
 import { isIptablesForward, type BaseChain, type ForwardRule, type ForwardRules } from './forward-rule.ts';
 
@@ -66,14 +67,10 @@ function nft({ base, passages }: RemedyRequest): string {
   const rules = passages.map(
     ({ bridge, direction }) => `insert rule ${chain} ${direction === 'out' ? 'iifname' : 'oifname'} "${bridge}" accept`,
   );
-  return `nft ${quoted(rules.join('; '))}`;
+  return `nft ${shellWord(rules.join('; '))}`;
 }
 
 /** A name as a shell takes it. */
 function word(name: string): string {
-  return /^[\w.@:+-]+$/.test(name) ? name : quoted(name);
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
+  return /^[\w.@:+-]+$/.test(name) ? name : shellWord(name);
 }
