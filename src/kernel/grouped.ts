@@ -7,7 +7,7 @@
  */
 
 export interface Grouping<T> {
-  /** Carries out all in one. Where it rejects, nothing has changed, and each is carried out on its own. */
+  /** Carries out all in one. Where it rejects, each is carried out on its own: what it has done already must do no harm. */
   readonly together: (items: readonly T[]) => Promise<void>;
   /** Carries out one call, as if there were no other. */
   readonly alone: (items: readonly T[]) => Promise<void>;
@@ -31,6 +31,10 @@ export function openGrouping(): <Item>(grouping: Grouping<Item>) => (items: read
     };
     return (items: readonly Item[]) =>
       new Promise<void>((resolve, reject) => {
+        if (items.length === 0) {
+          resolve();
+          return;
+        }
         waiting.push({ items, resolve, reject });
         if (waiting.length > 1) return;
         setImmediate(() => {

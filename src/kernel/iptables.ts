@@ -20,6 +20,7 @@ import type { Family } from '../model/records.ts';
 import type { FirewallResource } from '../plan/resource.ts';
 import { holding } from './file-lock.ts';
 import type { FirewallExecutor } from './firewall-executor.ts';
+import { openGrouping } from './grouped.ts';
 import { areAbsent, expectRules, learnRules } from './iptables-known-rules.ts';
 import { iptablesPrograms } from './iptables-program.ts';
 import { hasProgram, runProgram, type RunProgram } from './run-program.ts';
@@ -101,16 +102,15 @@ export function openIptables(options: IptablesOptions = {}): FirewallExecutor {
       (family) => family === 4 || intents.some((intent) => intent.family === 6) || existsSync('/proc/net/if_inet6'),
     );
 
-  return {
-    ensure: (intents) =>
-      intents.length === 0
-        ? Promise.resolve()
-        : alone((lock) => eachFamily(intents, (family, some) => ensureFamily(family, some, lock))),
+  const grouped = openGrouping();
+  const ensure = (intents: readonly FirewallResource[]): Promise<void> =>
+    alone((lock) => eachFamily(intents, (family, some) => ensureFamily(family, some, lock)));
+  const remove = (intents: readonly FirewallResource[]): Promise<void> =>
+    alone((lock) => eachFamily(intents, (family, some) => removeFamily(family, some, lock)));
 
-    remove: (intents) =>
-      intents.length === 0
-        ? Promise.resolve()
-        : alone((lock) => eachFamily(intents, (family, some) => removeFamily(family, some, lock))),
+  return {
+    ensure: grouped({ together: ensure, alone: ensure }),
+    remove: grouped({ together: remove, alone: remove }),
 
     async observe(intents) {
       const rulesets = new Map<Family, Ruleset>();

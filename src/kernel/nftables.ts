@@ -128,8 +128,8 @@ export function openNftables({ execRoot = '/run/tsnet', nft = openNft() }: Nftab
   });
 
   return {
-    ensure: (intents) => (intents.length === 0 ? Promise.resolve() : ensure(intents)),
-    remove: (intents) => (intents.length === 0 ? Promise.resolve() : remove(intents)),
+    ensure,
+    remove,
 
     async observe(intents) {
       return intents.length === 0 ? [] : observeIntents(intents, await read());
