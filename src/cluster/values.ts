@@ -17,6 +17,9 @@ export interface HostValue {
   readonly epoch: string;
 }
 
+/** Stands for a host that was removed, as long as whoever removed it is there: every host hears of it, and the host may write over it. */
+export const REMOVED_HOST = JSON.stringify({ removed: true });
+
 /** The holder of an address. An endpoint with two addresses has two keys with the same value. */
 export interface EndpointValue {
   readonly mac: string;
@@ -55,6 +58,12 @@ export function parseHost(text: string): HostValue | undefined {
   const { name, vtep, port, mtu, epoch } = parsed(text) ?? {};
   if (typeof vtep !== 'string' || typeof epoch !== 'string' || typeof port !== 'number') return undefined;
   return { name: typeof name === 'string' ? name : '', vtep, port, mtu: typeof mtu === 'number' ? mtu : 1500, epoch };
+}
+
+/** What people called a host that was here once. */
+export function registeredName(text: string): string {
+  const { name } = parsed(text) ?? {};
+  return typeof name === 'string' ? name : '';
 }
 
 /** Undefined for what is no endpoint. */

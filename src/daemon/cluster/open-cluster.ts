@@ -21,6 +21,7 @@ import { familyOf } from '../../model/address.ts';
 import type { Underlay } from '../../plan/driver.ts';
 import type { Follower } from '../follower.ts';
 import type { Log } from '../log.ts';
+import { clusterHosts } from './cluster-hosts.ts';
 import { clusterInfo } from './cluster-info.ts';
 import { LEFT_FOR_MS, openCollector } from './collector.ts';
 import { clusterFolder, ownEpoch } from './epoch.ts';
@@ -193,6 +194,17 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
 
   return {
     ...networkChanges({ store, self, place, hosts: hostList.hosts, networks, log, beInTouch }),
+    ...clusterHosts({
+      store,
+      self,
+      hostList,
+      session: () => session.current(),
+      beInTouch,
+      networkName: (networkId) =>
+        context.ledger.read((view) => view.network(networkId))?.name ?? networkId.slice(0, 12),
+      log,
+      now: context.now,
+    }),
     underlay: () => underlay,
     claim: async (request) => {
       const { network } = request;
