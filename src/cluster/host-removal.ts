@@ -7,6 +7,7 @@ import { MAX_OPERATIONS, type ClusterStore, type StoredItem, type StoreSession }
 import { TsnetError } from '../model/error.ts';
 import { hostKey, networkOfHostKey, registrationKey } from './keys.ts';
 import { itemsOfHost, networksOn } from './leftovers.ts';
+import { nameKeysOfHost } from './told-names.ts';
 import { REMOVED_HOST } from './values.ts';
 
 type Store = Pick<ClusterStore, 'get' | 'list' | 'transact'>;
@@ -26,7 +27,8 @@ export async function removeHost(
   for (const networkId of await networksOn(store, hostId)) {
     const items = await removeItems(store, networkId, hostId);
     if (items === undefined) return undefined;
-    if (!(await whileAway(store, hostId, [networkOfHostKey(hostId, networkId)]))) return undefined;
+    const rest = [...(await nameKeysOfHost(store, networkId, hostId)), networkOfHostKey(hostId, networkId)];
+    if (!(await whileAway(store, hostId, rest))) return undefined;
     removed.push(holdingIn(networkId, items));
   }
   const answer = await store.transact({

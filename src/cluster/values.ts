@@ -36,6 +36,14 @@ export interface BlockValue {
   readonly host: string;
 }
 
+/** What an endpoint is called. */
+export interface NamedValue {
+  /** All that it has, the first one in its key. */
+  readonly addresses: readonly string[];
+  /** In lower case, the sandbox's own first. */
+  readonly names: readonly string[];
+}
+
 export interface NetworkValue {
   readonly state: 'active' | 'deleting';
   /** Host that is deleting it. */
@@ -78,6 +86,14 @@ export function parseEndpoint(text: string): EndpointValue | undefined {
 export function parseBlock(text: string): BlockValue | undefined {
   const { host } = parsed(text) ?? {};
   return typeof host === 'string' ? { host } : undefined;
+}
+
+/** Undefined for what is no endpoint with names. */
+export function parseNamed(text: string): NamedValue | undefined {
+  const { addresses, names } = parsed(text) ?? {};
+  if (!Array.isArray(addresses)) return undefined;
+  const texts = (list: unknown): string[] => (Array.isArray(list) ? list.filter((one) => typeof one === 'string') : []);
+  return { addresses: texts(addresses), names: texts(names) };
 }
 
 /** Undefined for what is no network that this tsnet can read. */

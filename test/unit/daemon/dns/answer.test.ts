@@ -44,7 +44,7 @@ function stage(
         return forward(query);
       },
     },
-    remoteNames: () => [],
+    remote: { addressesOf: () => [], nameOf: () => undefined },
     upstreamsOf: () => ({ place, servers: [{ address: '192.0.2.1', port: 53 }] }),
     onQuery: (result) => results.push(result),
   });
