@@ -64,7 +64,7 @@ async function removeItems(store: Store, networkId: string, hostId: string): Pro
     }
     if (isWhole) return removed;
   }
-  throw new TsnetError('RUNTIME', `remove host ${hostId}: others change what it has all the time; try again`);
+  throw new TsnetError('RUNTIME', `others change what host ${hostId} has all the time; try again`);
 }
 
 /** Deletes keys that nobody but this host writes. */

@@ -103,7 +103,7 @@ export function openNameLookup(options: NameLookupOptions): NameLookup {
   const look = async (key: string, read: () => Promise<readonly Told[]>): Promise<readonly Told[]> => {
     const known = kept.get(key);
     const age = known === undefined ? Infinity : clock.now() - known.atMs;
-    const isFresh = age < (known?.told.length === 0 ? FRESH_NOBODY_MS : FRESH_MS);
+    const isFresh = age < Math.min(quarantineMs, known?.told.length === 0 ? FRESH_NOBODY_MS : FRESH_MS);
     if (known !== undefined && isFresh) return known.told;
     if (mayAsk()) {
       try {
