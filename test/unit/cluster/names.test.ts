@@ -122,6 +122,17 @@ describe('names that are told', () => {
     expect(namesIn(cluster)).toEqual([`name/${NETWORK}/db/h1-10.77.1.6`, `named/${NETWORK}/h1/10.77.1.6`]);
   });
 
+  it('are taken back where a container went before the answer to its coming was lost', async () => {
+    const cluster = new MemoryCluster();
+    const one = teller(cluster, 'h1');
+    await one.has('10.77.1.5', 'web');
+    one.store.loseAnswers();
+    await expect(one.has('10.77.1.6', 'db')).rejects.toThrow();
+    expect(namesIn(cluster)).toHaveLength(4);
+    await one.loses('10.77.1.6');
+    expect(namesIn(cluster)).toEqual([`name/${NETWORK}/web/h1-10.77.1.5`, `named/${NETWORK}/h1/10.77.1.5`]);
+  });
+
   it('of a daemon before, and those that somebody took away, are seen to when in doubt', async () => {
     const cluster = new MemoryCluster();
     await teller(cluster, 'h1').has('10.77.1.5', 'old');
