@@ -36,7 +36,10 @@ export function clusterHosts(options: ClusterHostsOptions): Pick<Cluster, 'hosts
     if (!hostList.mirror.isLive()) throw outOfTouch(store, 'it does not tell which hosts are there');
     const { items } = await store.list(REGISTERED_HOSTS);
     const names = new Map(items.map(({ key, value }) => [nameIn(key), registeredName(value)]));
-    for (const [id, { value }] of hostList.hosts.all()) names.set(id, value.name);
+    for (const [id, { value, state }] of hostList.hosts.all()) {
+      // One that is dead and not registered was removed while this host was not told.
+      if (state !== 'dead' || names.has(id)) names.set(id, value.name);
+    }
     return [...names].map(([id, name]): Known => {
       const host = hostList.hosts.find(id);
       const silent = hostList.silentSince(id);

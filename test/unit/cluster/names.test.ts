@@ -58,7 +58,14 @@ function asker(cluster: MemoryCluster, self = 'h9') {
     hostOf: (address) => [...blocks].find(([beginning]) => address.startsWith(beginning))?.[1],
     quarantineMs: QUARANTINE_MS,
   });
-  return { store, clock, blocks, ...lookup, touch: (now: boolean) => (isInTouch = now) };
+  return {
+    store,
+    clock,
+    blocks,
+    named: (name: string) => lookup.named(name),
+    nameOf: (address: string) => lookup.nameOf(address),
+    touch: (now: boolean) => (isInTouch = now),
+  };
 }
 
 const namesIn = (cluster: MemoryCluster): string[] =>

@@ -170,7 +170,7 @@ describe('a network of many hosts', () => {
   const told = async (remote: RemoteNames, name: string, type: RecordType = 'A') => {
     const { ask, forwarded } = stage(undefined, remote);
     const message = decode((await ask(queryBytes(name, { type }))) ?? Buffer.alloc(0));
-    const data = (message.answers ?? []).map((answer) => ('data' in answer ? String(answer.data) : '')).sort();
+    const data = (message.answers ?? []).map((answer) => ('data' in answer ? (answer.data as string) : '')).sort();
     return { data, rcode: (message as { rcode?: string }).rcode, isForwarded: forwarded.length > 0 };
   };
 
