@@ -1,10 +1,10 @@
 /** Overlay networks whose hosts have blocks of addresses (mode=block), over three hosts with daemons, on a real etcd. */
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import {
   container,
   createOverlay,
-  openClusterStage,
+  stageForFile,
   type ClusterHost,
   type ClusterStage,
   type TestContainer,
@@ -73,31 +73,12 @@ async function untilWhole(timeoutMs = 20_000): Promise<void> {
   for (const host of [a, b, c]) await until(async () => (await host.info()).session === 'held', timeoutMs);
 }
 
-beforeAll(async () => {
-  stage = await openClusterStage(lab, { hosts: 3, ttl: TTL, config: { 'quarantine-seconds': 2 } });
+stageForFile(lab, { hosts: 3, ttl: TTL, config: { 'quarantine-seconds': 2 } }, async (opened) => {
+  stage = opened;
   [a, b, c] = stage.hosts as [ClusterHost, ClusterHost, ClusterHost];
-  await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16', args: ['-o', 'mode=block'] }).catch(
-    (error: unknown) => {
-      tellLogs();
-      throw error;
-    },
-  );
+  await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16', args: ['-o', 'mode=block'] });
   [onA, onB, onC] = [await container(lab, a, 'ov'), await container(lab, b, 'ov'), await container(lab, c, 'ov')];
   await untilWhole();
-});
-
-/** What the daemons said, where a test fails. */
-function tellLogs(): void {
-  for (const { host, address } of stage.hosts) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
-}
-
-afterEach(({ task }) => {
-  if (task.result?.state === 'fail') tellLogs();
-});
-
-afterAll(async () => {
-  await stage.close();
-  lab.close();
 });
 
 describe('a network whose hosts have blocks', () => {

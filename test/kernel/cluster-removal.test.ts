@@ -1,10 +1,10 @@
 /** A host that will not come back, and is removed by hand; and comes back all the same. Three hosts with daemons, on a real etcd. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   container,
   createOverlay,
   entriesFor,
-  openClusterStage,
+  stageForFile,
   untilEntries,
   type ClusterHost,
   type ClusterStage,
@@ -52,8 +52,8 @@ async function keysWith(text: string): Promise<string[]> {
 const stateOfC = async (on: ClusterHost): Promise<string | undefined> =>
   (await on.info()).hosts.find(({ id }) => id === idOfC)?.state;
 
-beforeAll(async () => {
-  stage = await openClusterStage(lab, { hosts: 3, ttl: 3, config: { 'quarantine-seconds': 2 } });
+stageForFile(lab, { hosts: 3, ttl: 3, config: { 'quarantine-seconds': 2 } }, async (opened) => {
+  stage = opened;
   [a, b, c] = stage.hosts as [ClusterHost, ClusterHost, ClusterHost];
   await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16' });
   await createOverlay(stage, { name: 'blocks', subnet: '10.78.0.0/16', args: ['-o', 'mode=block'] });
@@ -62,17 +62,6 @@ beforeAll(async () => {
   inBlockOfC = await container(lab, c, 'blocks');
   await container(lab, b, 'blocks');
   idOfC = (await c.info()).hostId;
-});
-
-/** What the daemons said, where a test fails. */
-afterEach(({ task }) => {
-  if (task.result?.state !== 'fail') return;
-  for (const { host, address } of stage.hosts) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
-});
-
-afterAll(async () => {
-  await stage.close();
-  lab.close();
 });
 
 describe('a host of the cluster', () => {
