@@ -161,6 +161,7 @@ export default defineDriver<OverlaySettings>({
     return { ...settings, mtu };
   },
   blockLength: (_network, { blockLength }) => blockLength,
+  tellsNames: (_network, { names }) => names === 'store',
   peerPlan: overlayPeerPlan,
   guardPlan: overlayGuardPlan,
   networkPlan,

@@ -21,6 +21,12 @@ export const overlayOptions: OptionsSchema = {
       description:
         'mode=block: prefix length of the IPv4 blocks; an IPv6 subnet is cut into as many. 24, or in a subnet smaller than a /16 the length that makes 256 blocks, at most 28.',
     },
+    names: {
+      type: 'string',
+      enum: ['host', 'store'],
+      description:
+        "mode=block: who knows a container's name. host: its own host. store: all hosts, which ask the store when they need it; it is written when a container comes or goes.",
+    },
     mtu: {
       type: 'integer',
       minimum: 68,

@@ -12,6 +12,8 @@ export interface OverlaySettings extends BridgeSettings {
   readonly mode: 'perIp' | 'block';
   /** mode=block: prefix length of the IPv4 blocks. */
   readonly blockLength?: number;
+  /** mode=block: names of containers are told through the store. */
+  readonly names?: 'store';
   /** Name of the VXLAN device. */
   readonly device: string;
   readonly vni: number;
@@ -83,6 +85,7 @@ export function configureOverlay({ draft, facts, defaults, cluster }: ConfigureI
     forwarding: defaults.ipForward ? 'set' : 'require',
     mode,
     ...(blockLength === undefined ? {} : { blockLength }),
+    ...(tellsNames(draft, mode) ? { names: 'store' as const } : {}),
     device: `tsx-${draft.id.slice(0, 11)}`,
     vni: vniOf(draft, cluster),
     port: typeof options['port'] === 'number' ? options['port'] : cluster.port,
@@ -128,6 +131,14 @@ function blockLengthOf(draft: NetworkDraft, mode: OverlaySettings['mode']): numb
     name,
     `block-size ${chosen} does not cut ${four} into blocks; choose ${length + 1} to ${SMALLEST_BLOCK}`,
   );
+}
+
+/** @throws TsnetError FORBIDDEN */
+function tellsNames({ name, options }: NetworkDraft, mode: OverlaySettings['mode']): boolean {
+  if (options['names'] !== undefined && mode !== 'block') {
+    throw refusal(name, 'names is for networks whose hosts have blocks; without mode=block all hosts know all names');
+  }
+  return options['names'] === 'store';
 }
 
 /** Routes lead to blocks, and each family has the one subnet that they are part of. */

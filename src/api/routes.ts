@@ -123,6 +123,15 @@ export const ROUTES: { readonly [M in EngineMethod]: Route<M> } = {
     args: ({ container }: { container?: string }) => [container],
   },
 
+  listClusterHosts: {
+    verb: 'GET',
+    path: '/cluster/hosts',
+    summary: 'List the hosts of the cluster',
+    fields: () => ({}),
+    args: () => [],
+  },
+  removeClusterHost: request('DELETE', '/cluster/hosts/:host', 'Remove a host that will not come back'),
+
   diff: {
     verb: 'GET',
     path: '/diff',

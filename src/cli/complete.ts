@@ -115,5 +115,9 @@ async function valuesFor({ name, choices }: Slot, context: CliContext): Promise<
     const sandboxes = await (await context.engine()).listSandboxes();
     return sandboxes.map(({ sandbox }) => ({ word: sandbox.name, description: (sandbox.command ?? []).join(' ') }));
   }
+  if (name === 'host') {
+    const hosts = await (await context.engine()).listClusterHosts();
+    return hosts.map(({ id, name: called, state }) => ({ word: id, description: `${called} ${state}` }));
+  }
   return [];
 }

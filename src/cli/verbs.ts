@@ -40,6 +40,7 @@ export const VERBS: readonly VerbEntry[] = [
   { name: 'repair', summary: 'Mend the differences that diff shows', load: () => import('./repair.ts') },
   { name: 'gc', summary: 'Let go of what dead containers left behind', load: () => import('./gc.ts') },
   { name: 'info', summary: 'Show the state of tsnet on this host', load: () => import('./info.ts') },
+  { name: 'cluster', summary: 'List or remove hosts of the cluster', load: () => import('./cluster.ts') },
   { name: 'events', summary: 'Show what happens to networks', load: () => import('./events.ts') },
   { name: 'daemon', summary: 'Serve the API, names and repairs until stopped', load: () => import('./daemon.ts') },
   {

@@ -143,8 +143,14 @@ export function openHosts({ self, graceMs, clock, known, onChange, onHold }: Hos
       else for (const [, entry] of missing()) entry.callOff();
     },
     forget: (hostId) => {
-      hosts.get(hostId)?.callOff();
-      if (hosts.delete(hostId)) onChange([hostId]);
+      const entry = hosts.get(hostId);
+      if (entry === undefined) return;
+      entry.callOff();
+      hosts.delete(hostId);
+      // Without it, the others who are missing may be few enough to be believed.
+      if (entry.state === 'gone' || entry.state === 'held') giveTime();
+      if (isHolding && missing().length === 0) hold(false);
+      onChange([hostId]);
     },
     close: () => {
       for (const { callOff } of hosts.values()) callOff();

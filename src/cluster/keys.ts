@@ -11,6 +11,8 @@
  * pool/ADDRESS-LENGTH    → NETWORK
  * ep/NETWORK/ADDRESS     the endpoint that has this address: making the key is claiming the address
  * blk/NETWORK/BLOCK      the host that gives out the addresses of this block, where hosts have blocks
+ * name/NETWORK/NAME/HOST-ADDRESS   an endpoint that is called so, by its first address, where hosts have blocks and tell names
+ * named/NETWORK/HOST/ADDRESS       all names of that endpoint
  * gc/holder              who clears up
  * ```
  */
@@ -69,6 +71,29 @@ export function blocksOf(networkId: string): string {
 /** @param block "10.77.3.0-24" */
 export function blockKey(networkId: string, block: string): string {
   return `${blocksOf(networkId)}${block}`;
+}
+
+/** Everybody of a network who has a name, in lower case and without dots. */
+export function holdersOfName(networkId: string, name: string): string {
+  return `name/${networkId}/${name}/`;
+}
+
+/** Only its host writes it. `address`: the endpoint's first one. */
+export function nameKey(
+  networkId: string,
+  name: string,
+  holder: { readonly host: string; readonly address: string },
+): string {
+  return `${holdersOfName(networkId, name)}${holder.host}-${holder.address}`;
+}
+
+/** The endpoints of a host that have names. */
+export function namedBy(networkId: string, hostId: string): string {
+  return `named/${networkId}/${hostId}/`;
+}
+
+export function namedKey(networkId: string, hostId: string, address: string): string {
+  return `${namedBy(networkId, hostId)}${address}`;
 }
 
 /** What a key is called in its directory: "ep/…/10.77.0.5" → "10.77.0.5". */

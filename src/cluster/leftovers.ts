@@ -1,9 +1,8 @@
 /**
- * What is in the store and should not be any more: the keys of our own containers that ended while we could not tell, and those
- * of hosts that never came back.
+ * What one host has in the store: to be compared with its own record, or taken away with the host (`host-removal.ts`).
  */
-import { MAX_OPERATIONS, type ClusterStore, type StoredItem } from '../model/cluster-store.ts';
-import { blocksOf, endpointsOf, hostKey, nameIn, networkOfHostKey, networksOfHost, registrationKey } from './keys.ts';
+import type { ClusterStore, StoredItem } from '../model/cluster-store.ts';
+import { blocksOf, endpointsOf, nameIn, networksOfHost } from './keys.ts';
 import { parseBlock, parseEndpoint, type EndpointValue } from './values.ts';
 
 type Store = Pick<ClusterStore, 'get' | 'list' | 'transact'>;
@@ -49,29 +48,4 @@ export async function deleteUnchanged(store: Store, items: readonly StoredItem[]
 export async function networksOn(store: Store, hostId: string): Promise<string[]> {
   const { items } = await store.list(networksOfHost(hostId));
   return items.map(({ key }) => nameIn(key));
-}
-
-/**
- * Deletes all that a host left behind, as long as it is not there. Answers how many addresses and blocks it had; undefined when it came back
- * meanwhile.
- */
-export async function removeHost(store: Store, hostId: string): Promise<number | undefined> {
-  let removed = 0;
-  for (const networkId of await networksOn(store, hostId)) {
-    const items = await itemsOfHost(store, networkId, hostId);
-    const keys = [...items.map(({ key }) => key), networkOfHostKey(hostId, networkId)];
-    for (let at = 0; at < keys.length; at += MAX_OPERATIONS) {
-      const answer = await store.transact({
-        expect: [{ key: hostKey(hostId) }],
-        operations: keys.slice(at, at + MAX_OPERATIONS).map((key) => ({ kind: 'delete', key })),
-      });
-      if (!answer.ok) return undefined;
-    }
-    removed += keys.length - 1;
-  }
-  await store.transact({
-    expect: [{ key: hostKey(hostId) }],
-    operations: [{ kind: 'delete', key: registrationKey(hostId) }],
-  });
-  return removed;
 }

@@ -17,6 +17,9 @@ export interface HostValue {
   readonly epoch: string;
 }
 
+/** Stands for a host that was removed, as long as whoever removed it is there: every host hears of it, and the host may write over it. */
+export const REMOVED_HOST = JSON.stringify({ removed: true });
+
 /** The holder of an address. An endpoint with two addresses has two keys with the same value. */
 export interface EndpointValue {
   readonly mac: string;
@@ -31,6 +34,14 @@ export interface EndpointValue {
 /** The holder of a block of addresses. */
 export interface BlockValue {
   readonly host: string;
+}
+
+/** What an endpoint is called. */
+export interface NamedValue {
+  /** All that it has, the first one in its key. */
+  readonly addresses: readonly string[];
+  /** In lower case, the sandbox's own first. */
+  readonly names: readonly string[];
 }
 
 export interface NetworkValue {
@@ -57,6 +68,12 @@ export function parseHost(text: string): HostValue | undefined {
   return { name: typeof name === 'string' ? name : '', vtep, port, mtu: typeof mtu === 'number' ? mtu : 1500, epoch };
 }
 
+/** What people called a host that was here once. */
+export function registeredName(text: string): string {
+  const { name } = parsed(text) ?? {};
+  return typeof name === 'string' ? name : '';
+}
+
 /** Undefined for what is no endpoint. */
 export function parseEndpoint(text: string): EndpointValue | undefined {
   const { mac, host, id, names } = parsed(text) ?? {};
@@ -69,6 +86,14 @@ export function parseEndpoint(text: string): EndpointValue | undefined {
 export function parseBlock(text: string): BlockValue | undefined {
   const { host } = parsed(text) ?? {};
   return typeof host === 'string' ? { host } : undefined;
+}
+
+/** Undefined for what is no endpoint with names. */
+export function parseNamed(text: string): NamedValue | undefined {
+  const { addresses, names } = parsed(text) ?? {};
+  if (!Array.isArray(addresses)) return undefined;
+  const texts = (list: unknown): string[] => (Array.isArray(list) ? list.filter((one) => typeof one === 'string') : []);
+  return { addresses: texts(addresses), names: texts(names) };
 }
 
 /** Undefined for what is no network that this tsnet can read. */

@@ -113,7 +113,10 @@ export async function openLive({ config: first, readConfig, log, env }: LiveRequ
     metrics,
     onForeignChange: followSoon,
     onOwnChange: followOwn,
-    remoteNames: (networkId, name) => cluster?.named(networkId, name) ?? [],
+    remote: {
+      addressesOf: (networkId, name) => cluster?.named(networkId, name) ?? [],
+      nameOf: (networkId, address) => cluster?.nameOf(networkId, address),
+    },
   });
   // Makes bridge, host and none where they are not on record: nothing that a client did.
   await current.engine.listNetworks();

@@ -11,6 +11,7 @@ import { watchProcesses } from '../kernel/process-ends.ts';
 import { readParameter } from '../kernel/sysctl-executor.ts';
 import { openDeadContainers } from './dead-containers.ts';
 import { openDhcpRenewal, type RenewalClock } from './dhcp-renewal.ts';
+import type { RemoteNames } from './dns/answer.ts';
 import { openNameService } from './dns/name-service.ts';
 import type { Follower } from './follower.ts';
 import { openHealer } from './heal/healer.ts';
@@ -37,13 +38,13 @@ export interface FollowersRequest {
   /** The daemon itself changed the ledger, for no client. */
   readonly onOwnChange: () => void;
   /** Who has a name on other hosts. */
-  readonly remoteNames: (networkId: string, name: string) => readonly string[];
+  readonly remote: RemoteNames;
 }
 
 const HOST_RESOLV_CONF = '/etc/resolv.conf';
 
 export async function openFollowers(request: FollowersRequest): Promise<Followers> {
-  const { context, log, metrics, onForeignChange, onOwnChange, remoteNames } = request;
+  const { context, log, metrics, onForeignChange, onOwnChange, remote } = request;
   const sockets = hostSockets();
   const changes = await openKernelChanges(watchChanges);
   changes.subscribe({
@@ -65,7 +66,7 @@ export async function openFollowers(request: FollowersRequest): Promise<Follower
     resolverDefaults: () => context.config,
     log,
     now: context.now,
-    remoteNames,
+    remote,
     onQuery: (result) => {
       metrics.onQuery(result);
       if (result === 'cached') metrics.onCacheHit();

@@ -43,6 +43,40 @@ export interface NetworkPeers {
   readonly endpoints: readonly RemoteEndpoint[];
 }
 
+/** A host of the cluster: one that is there, or was and left its keys in the store. */
+export interface ClusterHost {
+  readonly id: string;
+  readonly name: string;
+  /** Where frames for its containers go; absent for one that this host never saw. */
+  readonly address?: string;
+  /** `gone`: silent for a moment. `held`: as `gone`, with so many others that the store is thought to be at fault. */
+  readonly state: 'alive' | 'gone' | 'held' | 'dead';
+  readonly isSelf: boolean;
+  /** RFC 3339: since when it has been silent, as far as this host has seen it. */
+  readonly silentSince?: string;
+  /** What it has in the store, by network. */
+  readonly networks: readonly HostHolding[];
+}
+
+export interface HostHolding {
+  readonly network: string;
+  readonly addresses: number;
+  /** "10.77.3.0/24" */
+  readonly blocks: readonly string[];
+}
+
+export interface RemoveHostRequest {
+  /** Name, id or unique beginning of the id. */
+  readonly host: string;
+  /** One that may still come back too: silent for a moment, or missing with many others. Never one that is there. */
+  readonly force?: boolean;
+  /** Nothing is written: the answer says what would go. */
+  readonly dryRun?: boolean;
+}
+
+/** Who was removed, and what it had. */
+export type RemovedHost = Pick<ClusterHost, 'id' | 'name' | 'networks'>;
+
 /** Every call rejects with RUNTIME or TIMEOUT where the store cannot be asked, within 2 s. */
 export interface Cluster {
   /** What a driver is told when a network is made. */
@@ -68,6 +102,9 @@ export interface Cluster {
   settle(network: Network, addresses: readonly string[]): void;
   /** Who is on a network, on whatever host; as far as that is known now. */
   peers(networkId: string): Promise<NetworkPeers>;
+  hosts(): Promise<ClusterHost[]>;
+  /** @throws TsnetError NOT_FOUND, AMBIGUOUS; FORBIDDEN for one that is there, or may be */
+  removeHost(request: RemoveHostRequest): Promise<RemovedHost>;
   /** Gives addresses back. Never rejects: what cannot be given back now is when the store can be asked again. */
   release(network: Network, sandboxId: string, addresses: readonly string[]): Promise<void>;
 }
@@ -84,17 +121,21 @@ export function isOfCluster({ drivers }: EngineContext, network: Network): boole
 }
 
 /** @throws TsnetError where this process is in no cluster */
-export function requiredCluster({ cluster, config }: EngineContext, act: string): Cluster {
+export function requiredCluster(
+  { cluster, config }: EngineContext,
+  act: string,
+  needs = 'overlay networks need',
+): Cluster {
   if (cluster !== undefined) return cluster;
   if (config.cluster === undefined) {
     throw new TsnetError(
       'UNSUPPORTED',
-      `${act}: overlay networks need a store that the hosts share; name it in daemon.json ("cluster-store": "etcd://10.0.0.5:2379") and start \`tsnet daemon\``,
+      `${act}: ${needs} a store that the hosts share; name it in daemon.json ("cluster-store": "etcd://10.0.0.5:2379") and start \`tsnet daemon\``,
     );
   }
   throw new TsnetError(
     'RUNTIME',
-    `${act}: overlay networks need the daemon, which tells the other hosts; start it with \`tsnet daemon\``,
+    `${act}: ${needs} the daemon, which tells the other hosts; start it with \`tsnet daemon\``,
   );
 }
 

@@ -15,6 +15,7 @@ import type {
   StaticRoute,
 } from '../model/records.ts';
 import type { Plan } from '../plan/resource.ts';
+import type { ClusterHost, RemovedHost, RemoveHostRequest } from './cluster.ts';
 import type { DockerNetwork } from './docker-network.ts';
 import type { Info } from './host-info.ts';
 
@@ -266,6 +267,11 @@ export interface Engine {
   inspectSandbox(reference: string): Promise<SandboxView>;
   listPorts(container?: string): Promise<PortView[]>;
   listLeases(network: string): Promise<Lease[]>;
+
+  /** All hosts of the cluster, with what they have; asks the store. */
+  listClusterHosts(): Promise<ClusterHost[]>;
+  /** Takes away at once what a host that will not come back has in the cluster. */
+  removeClusterHost(request: RemoveHostRequest): Promise<RemovedHost>;
 
   diff(): Promise<Drift[]>;
   repair(request?: Rehearsable): Promise<RepairAnswer>;

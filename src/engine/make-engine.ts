@@ -94,6 +94,10 @@ export function makeEngine({ ledger, config, openContext }: EngineParts): Engine
     listPorts: (container) => reading(() => ledger.read((view) => listPorts(view, container))),
     listLeases: (network) => reading(() => ledger.read((view) => view.leases(findNetwork(view, network).id))),
 
+    listClusterHosts: () => acting(import('./cluster-hosts.ts'), (use, on) => use.listClusterHosts(on)),
+    removeClusterHost: (request) =>
+      acting(import('./cluster-hosts.ts'), (use, on) => use.removeClusterHost(on, request)),
+
     diff: () => acting(import('./diff.ts'), (use, on) => use.diff(on)),
     repair: (request) => acting(import('./diff.ts'), (use, on) => use.repair(on, request)),
     gc: (request) => acting(import('./gc.ts'), (use, on) => use.gc(on, request)),

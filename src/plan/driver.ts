@@ -156,6 +156,8 @@ export interface DriverDefinition<Settings> {
    * subnet is cut into; an IPv6 subnet is cut into as many. Undefined: each address is claimed by itself, in the whole cluster.
    */
   readonly blockLength?: (network: Network, settings: Settings) => number | undefined;
+  /** Where hosts have blocks, so that no host is told of the containers of others: whether their names are told through the store. */
+  readonly tellsNames?: (network: Network, settings: Settings) => boolean;
   /** What must exist on this host for what another host has of the network, in the order in which it is made. */
   readonly peerPlan?: (network: Network, settings: Settings, peer: Peer) => Plan;
   /**
@@ -176,6 +178,7 @@ export interface Driver extends Omit<
   | 'changeMtu'
   | 'localize'
   | 'blockLength'
+  | 'tellsNames'
   | 'peerPlan'
   | 'guardPlan'
   | 'networkPlan'
@@ -186,6 +189,7 @@ export interface Driver extends Omit<
   readonly changeMtu?: (network: Network, change: { readonly mtu: number; readonly facts: Facts }) => JsonObject;
   readonly localize?: (network: Network, underlay: Underlay) => JsonObject;
   readonly blockLength?: (network: Network) => number | undefined;
+  readonly tellsNames?: (network: Network) => boolean;
   readonly peerPlan?: (network: Network, peer: Peer) => Plan;
   readonly guardPlan?: (network: Network, vteps: readonly string[]) => Plan;
   readonly networkPlan: (network: Network) => Plan;
@@ -200,7 +204,7 @@ export function defineDriver<Settings extends JsonObject>(
   definition: DriverDefinition<Settings> & { readonly parseSettings: (settings: JsonObject) => Settings },
 ): Driver {
   const { parseSettings, endpointDefaults, changeMtu, networkPlan, endpointPlan, ...others } = definition;
-  const { localize, blockLength, peerPlan, guardPlan, ...rest } = others;
+  const { localize, blockLength, tellsNames, peerPlan, guardPlan, ...rest } = others;
   return {
     ...rest,
     [MADE_BY_DEFINE_DRIVER]: true,
@@ -214,6 +218,9 @@ export function defineDriver<Settings extends JsonObject>(
     ...(blockLength === undefined
       ? {}
       : { blockLength: (network) => blockLength(network, parseSettings(network.settings)) }),
+    ...(tellsNames === undefined
+      ? {}
+      : { tellsNames: (network) => tellsNames(network, parseSettings(network.settings)) }),
     ...(peerPlan === undefined
       ? {}
       : { peerPlan: (network, peer) => peerPlan(network, parseSettings(network.settings), peer) }),

@@ -1,10 +1,10 @@
 /** Overlay networks whose hosts have blocks of addresses (mode=block), over three hosts with daemons, on a real etcd. */
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import {
   container,
   createOverlay,
-  openClusterStage,
+  stageForFile,
   type ClusterHost,
   type ClusterStage,
   type TestContainer,
@@ -73,31 +73,12 @@ async function untilWhole(timeoutMs = 20_000): Promise<void> {
   for (const host of [a, b, c]) await until(async () => (await host.info()).session === 'held', timeoutMs);
 }
 
-beforeAll(async () => {
-  stage = await openClusterStage(lab, { hosts: 3, ttl: TTL, config: { 'quarantine-seconds': 2 } });
+stageForFile(lab, { hosts: 3, ttl: TTL, config: { 'quarantine-seconds': 2 } }, async (opened) => {
+  stage = opened;
   [a, b, c] = stage.hosts as [ClusterHost, ClusterHost, ClusterHost];
-  await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16', args: ['-o', 'mode=block'] }).catch(
-    (error: unknown) => {
-      tellLogs();
-      throw error;
-    },
-  );
+  await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16', args: ['-o', 'mode=block'] });
   [onA, onB, onC] = [await container(lab, a, 'ov'), await container(lab, b, 'ov'), await container(lab, c, 'ov')];
   await untilWhole();
-});
-
-/** What the daemons said, where a test fails. */
-function tellLogs(): void {
-  for (const { host, address } of stage.hosts) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
-}
-
-afterEach(({ task }) => {
-  if (task.result?.state === 'fail') tellLogs();
-});
-
-afterAll(async () => {
-  await stage.close();
-  lab.close();
 });
 
 describe('a network whose hosts have blocks', () => {
@@ -193,6 +174,104 @@ describe('a network of both families', () => {
     await one.leave();
     await two.leave();
     await c.tsnet('rm', 'both');
+  });
+});
+
+describe('names (names=store)', () => {
+  const names = async (): Promise<string[]> =>
+    (await stage.etcd.ctl('get', '--prefix', '--keys-only', '/tsnet/v1/name')).stdout
+      .split('\n')
+      .filter((line) => line !== '');
+  /** What a container on b is answered: addresses, or what went wrong. */
+  const asks = async (name: string): Promise<string> => {
+    const { stdout, status } = await b.host.tsnet(['exec', 'asker', 'getent', 'ahostsv4', name]);
+    if (status !== 0) return `status ${String(status)}`;
+    const addresses = stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')[0] ?? '');
+    return [...new Set(addresses)].sort().join();
+  };
+  const answers = async (name: string, wanted: () => string, timeoutMs = 10_000): Promise<void> => {
+    let last = '';
+    await until(async () => (last = await asks(name)) === wanted(), timeoutMs).catch(() => {
+      throw new Error(`${name} is ${last}, expected ${wanted()}`);
+    });
+  };
+  const run = async (on: ClusterHost, name: string, ...args: readonly string[]): Promise<string> => {
+    await on.tsnet('run', '-d', '--name', name, '--network', 'named', ...args, '--', 'sleep', '600');
+    const [view] = JSON.parse(
+      `[${(await on.tsnet('exec', name, 'ip', '-j', '-4', 'address', 'show', 'eth0')).trim()}]`,
+    ) as [readonly { readonly addr_info: readonly { readonly local: string }[] }[]];
+    return view[0]?.addr_info[0]?.local ?? '';
+  };
+  let web: string;
+  let far: string;
+
+  beforeAll(async () => {
+    await createOverlay(stage, {
+      name: 'named',
+      subnet: '10.79.0.0/16',
+      args: ['-o', 'mode=block', '-o', 'names=store'],
+    });
+    await run(b, 'asker');
+    // Keeps a block on a.
+    await run(a, 'stays');
+    web = await run(a, 'web', '--alias', 'all');
+    far = await run(c, 'far', '--alias', 'all');
+  });
+
+  it('lead to containers on other hosts, and their addresses back to names', async () => {
+    await answers('web', () => web);
+    await answers('far.named', () => far);
+    await answers('all', () => [web, far].sort().join());
+    expect(await b.tsnet('exec', 'asker', 'getent', 'hosts', web)).toMatch(/web\.named$/m);
+    expect(await b.tsnet('exec', 'asker', 'ping', '-c', '1', '-W', '2', 'web')).toContain(web);
+    expect(await names()).toHaveLength(2 * 3 + 2 * 2);
+  });
+
+  it('go with their container, and when its daemon was away meanwhile', async () => {
+    await a.tsnet('stop', 'web');
+    await until(async () => (await names()).length === 7);
+    await answers('web', () => 'status 2');
+    await answers('all', () => far);
+    web = await run(a, 'web', '--alias', 'all');
+    await answers('web', () => web);
+    await a.killDaemon('SIGKILL');
+    await a.tsnet('stop', 'web');
+    await a.startDaemon();
+    await until(async () => (await names()).length === 7, 10_000);
+  });
+
+  it('of a host that is dead are nobody’s, and are back with it without a write', async () => {
+    const before = await names();
+    await c.killDaemon('SIGKILL');
+    await answers('far', () => 'status 2', TTL * 1000 + GRACE_MS + 10_000);
+    await c.startDaemon();
+    await answers('far', () => far, 15_000);
+    expect(await names()).toEqual(before);
+  });
+
+  it('do not hold an attach up: one without the store is told of when it is back', async () => {
+    await answers('far', () => far);
+    await stage.etcd.kill();
+    const started = performance.now();
+    web = await run(a, 'web');
+    expect(performance.now() - started).toBeLessThan(4000);
+    expect(await b.tsnet('exec', 'asker', 'ping', '-c', '1', '-W', '2', web)).toContain('1 received');
+    expect(await asks('web')).toBe('status 2');
+    await stage.etcd.start();
+    await answers('web', () => web, 20_000);
+    for (const host of [a, b, c]) await until(async () => (await host.info()).session === 'held', 20_000);
+  });
+
+  it('leave nothing behind', async () => {
+    await a.tsnet('stop', 'web');
+    await a.tsnet('stop', 'stays');
+    await b.tsnet('stop', 'asker');
+    await c.tsnet('stop', 'far');
+    await until(async () => (await names()).length === 0);
+    await until(async () => (await a.host.tsnet(['rm', 'named'])).status === 0, 20_000);
   });
 });
 

@@ -2,12 +2,12 @@
  * Containers come, leave and die at random on three hosts, whose daemons are killed now and then: at the end every kernel has the way to
  * those that live, and to nobody else. CYCLES=1000 for a long run.
  */
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   container,
   createOverlay,
   entriesFor,
-  openClusterStage,
+  stageForFile,
   untilEntries,
   type ClusterHost,
   type ClusterStage,
@@ -23,19 +23,9 @@ const KILL_EVERY = 15;
 const lab = new Lab();
 let stage: ClusterStage;
 
-beforeAll(async () => {
-  stage = await openClusterStage(lab, { hosts: 3, config: { 'quarantine-seconds': 0 } });
+stageForFile(lab, { hosts: 3, config: { 'quarantine-seconds': 0 } }, async (opened) => {
+  stage = opened;
   await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/28' });
-});
-
-afterEach(({ task }) => {
-  if (task.result?.state !== 'fail') return;
-  for (const { host, address } of stage.hosts) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
-});
-
-afterAll(async () => {
-  await stage.close();
-  lab.close();
 });
 
 /** A series that is the same in every run. */

@@ -1,12 +1,12 @@
 /** What becomes of an overlay when the store, a host or a daemon fails. A host is dead after 3 s and 2 s of grace here. */
 import { cpSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   container,
   createOverlay,
   entriesFor,
-  openClusterStage,
+  stageForFile,
   untilEntries,
   type ClusterHost,
   type ClusterStage,
@@ -44,23 +44,12 @@ async function endpointRevisions(): Promise<string> {
   return JSON.stringify(kvs.map(({ key, mod_revision }) => [Buffer.from(key, 'base64').toString(), mod_revision]));
 }
 
-beforeAll(async () => {
-  stage = await openClusterStage(lab, { hosts: 3, ttl: TTL });
+stageForFile(lab, { hosts: 3, ttl: TTL }, async (opened) => {
+  stage = opened;
   [a, b, c] = stage.hosts as [ClusterHost, ClusterHost, ClusterHost];
   await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16' });
   [onA, onB, onC] = [await container(lab, a, 'ov'), await container(lab, b, 'ov'), await container(lab, c, 'ov')];
   await untilWhole();
-});
-
-/** What the daemons said, where a test fails. */
-afterEach(({ task }) => {
-  if (task.result?.state !== 'fail') return;
-  for (const { host, address } of stage.hosts) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
-});
-
-afterAll(async () => {
-  await stage.close();
-  lab.close();
 });
 
 describe('the store', () => {

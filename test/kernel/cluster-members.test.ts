@@ -2,12 +2,12 @@
  * A store of three servers on three machines: a host that speaks to one of them goes on with another when it dies or falls silent, and is
  * never taken for dead meanwhile. Without a majority of them nothing is claimed.
  */
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import {
   container,
   createOverlay,
   entriesFor,
-  openClusterStage,
+  stageForFile,
   untilEntries,
   type ClusterHost,
   type ClusterStage,
@@ -26,21 +26,11 @@ let b: ClusterHost;
 let onA: TestContainer;
 let onB: TestContainer;
 
-beforeAll(async () => {
-  stage = await openClusterStage(lab, { hosts: 2, members: 3, ttl: TTL });
+stageForFile(lab, { hosts: 2, members: 3, ttl: TTL }, async (opened) => {
+  stage = opened;
   [a, b] = stage.hosts as [ClusterHost, ClusterHost];
   await createOverlay(stage, { name: 'ov', subnet: '10.77.0.0/16' });
   [onA, onB] = [await container(lab, a, 'ov'), await container(lab, b, 'ov')];
-});
-
-afterEach(({ task }) => {
-  if (task.result?.state !== 'fail') return;
-  for (const { host, address } of stage.hosts) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
-});
-
-afterAll(async () => {
-  await stage.close();
-  lab.close();
 });
 
 /** The server that a host speaks to. */

@@ -1,34 +1,14 @@
 /** Overlay networks over three hosts, each with a daemon of its own, on a real etcd. */
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import {
-  container,
-  entriesFor,
-  openClusterStage,
-  untilEntries,
-  type ClusterHost,
-  type ClusterStage,
-} from '../support/cluster-stage.ts';
+import { describe, expect, it } from 'vitest';
+import { container, entriesFor, stageForFile, untilEntries, type ClusterHost } from '../support/cluster-stage.ts';
 import { Lab, until } from '../support/lab.ts';
 
 const lab = new Lab();
-let stage: ClusterStage;
 let a: ClusterHost;
 let b: ClusterHost;
 
-beforeAll(async () => {
-  stage = await openClusterStage(lab, { hosts: 3 });
-  [a, b] = stage.hosts as [ClusterHost, ClusterHost];
-});
-
-/** What the daemons said, where a test fails. */
-afterEach(({ task }) => {
-  if (task.result?.state !== 'fail') return;
-  for (const { host, address } of stage.hosts) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
-});
-
-afterAll(async () => {
-  await stage.close();
-  lab.close();
+stageForFile(lab, { hosts: 3 }, ({ hosts }) => {
+  [a, b] = hosts as [ClusterHost, ClusterHost];
 });
 
 describe('an overlay network', () => {
@@ -59,6 +39,7 @@ describe('an overlay network', () => {
     expect(containers.every(({ IPv4Address }) => IPv4Address.endsWith('/16'))).toBe(true);
     const address = containers.find(({ Name }) => Name === 'web')?.IPv4Address.split('/')[0] ?? '';
     expect(await b.tsnet('exec', 'db', 'getent', 'hosts', 'web')).toContain(address);
+    expect(await b.tsnet('exec', 'db', 'getent', 'hosts', address)).toMatch(/web\.ov$/m);
     expect(await b.tsnet('exec', 'db', 'ping', '-c', '1', '-W', '2', 'web')).toContain('1 received');
     expect(await b.tsnet('info')).toMatch(/ov: 2 addresses, 2 entries for other hosts/);
     expect((await b.host.tsnet(['rm', 'ov'])).stderr).toMatch(/active endpoints/);

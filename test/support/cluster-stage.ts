@@ -5,6 +5,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { afterAll, afterEach, beforeAll } from 'vitest';
 import { EtcdServer } from './etcd-server.ts';
 import { must, until, type Host, type Lab, type Namespace } from './lab.ts';
 
@@ -62,7 +63,7 @@ export interface ClusterStageOptions {
   readonly config?: Readonly<Record<string, unknown>>;
 }
 
-export async function openClusterStage(lab: Lab, options: ClusterStageOptions): Promise<ClusterStage> {
+async function openClusterStage(lab: Lab, options: ClusterStageOptions): Promise<ClusterStage> {
   const { hosts: count, members: servers = 1, ttl = 15, config = {} } = options;
   const underlay = lab.namespace('ul');
   await must('ip', ['-n', underlay.name, 'link', 'add', 'sw', 'type', 'bridge']);
@@ -115,6 +116,37 @@ export async function openClusterStage(lab: Lab, options: ClusterStageOptions): 
       for (const { etcd } of members) await etcd.stop();
     },
   };
+}
+
+/**
+ * A stage for the tests of one file: opened and prepared before them, closed with the lab after them. What the daemons said is shown where
+ * a test fails, or the preparing.
+ */
+export function stageForFile(
+  lab: Lab,
+  options: ClusterStageOptions,
+  prepare: (stage: ClusterStage) => Promise<void> | void,
+): void {
+  let stage: ClusterStage | undefined;
+  const tellLogs = (): void => {
+    for (const { host, address } of stage?.hosts ?? []) process.stderr.write(`${address}\n${host.daemonLog()}\n`);
+  };
+  beforeAll(async () => {
+    stage = await openClusterStage(lab, options);
+    try {
+      await prepare(stage);
+    } catch (error) {
+      tellLogs();
+      throw error;
+    }
+  });
+  afterEach(({ task }) => {
+    if (task.result?.state === 'fail') tellLogs();
+  });
+  afterAll(async () => {
+    await stage?.close();
+    lab.close();
+  });
 }
 
 function clusterHost(host: Host, address: string, plug: ClusterHost['plug']): ClusterHost {

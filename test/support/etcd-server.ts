@@ -1,10 +1,7 @@
 /** An etcd of the test's own: its files in the test's folder, its sockets in a namespace of the test. */
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { run, until, type Namespace } from './lab.ts';
+import { run, type Namespace } from './lab.ts';
+import { ServerProcess } from './server-process.ts';
 
 export interface EtcdTls {
   readonly ca: string;
@@ -24,9 +21,7 @@ export interface EtcdPlace {
 
 export class EtcdServer {
   readonly #place: EtcdPlace;
-  readonly #dir = mkdtempSync(path.join(tmpdir(), 'tsnet-etcd-'));
-  #process: ChildProcess | undefined;
-  #log = '';
+  readonly #server = new ServerProcess('etcd');
 
   constructor(place: EtcdPlace) {
     this.#place = place;
@@ -41,23 +36,14 @@ export class EtcdServer {
       (address) => `${tls === undefined ? 'http' : 'https'}://${address}:2379`,
     );
     const server = namespace.start('etcd', [
-      ...['--name', own, '--data-dir', path.join(this.#dir, 'data'), '--log-level', 'error', '--logger', 'zap'],
+      ...['--name', own, '--data-dir', path.join(this.#server.dir, 'data'), '--log-level', 'error', '--logger', 'zap'],
       ...['--listen-client-urls', urls.join(), '--advertise-client-urls', urls.join()],
       ...['--listen-peer-urls', `http://${own}:2380`, '--initial-advertise-peer-urls', `http://${own}:2380`],
       ...['--initial-cluster', peers.join()],
       ...(tls === undefined ? [] : ['--cert-file', tls.cert, '--key-file', tls.key]),
       ...(tls === undefined ? [] : ['--trusted-ca-file', tls.ca, '--client-cert-auth']),
     ]);
-    this.#process = server;
-    for (const stream of [server.stdout, server.stderr]) {
-      stream?.on('data', (part: Buffer) => {
-        this.#log += part.toString();
-      });
-    }
-    await until(async () => {
-      if (server.exitCode !== null) throw new Error(`etcd ended: ${this.#log}`);
-      return (await this.ctl('endpoint', 'health')).status === 0;
-    }, 30_000);
+    await this.#server.start(server, async () => (await this.ctl('endpoint', 'health')).status === 0, 30_000);
   }
 
   /** `etcdctl` on the server's host. */
@@ -80,16 +66,11 @@ export class EtcdServer {
     if (status !== 0) throw new Error(`compact: ${stderr}`);
   }
 
-  async kill(): Promise<void> {
-    const server = this.#process;
-    if (server?.exitCode !== null) return;
-    const ended = once(server, 'exit');
-    server.kill('SIGKILL');
-    await ended;
+  kill(): Promise<void> {
+    return this.#server.kill();
   }
 
-  async stop(): Promise<void> {
-    await this.kill();
-    rmSync(this.#dir, { recursive: true, force: true });
+  stop(): Promise<void> {
+    return this.#server.stop();
   }
 }

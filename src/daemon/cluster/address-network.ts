@@ -4,19 +4,27 @@ import { pause } from '../../cluster/clock.ts';
 import { endpointKey, endpointsOf } from '../../cluster/keys.ts';
 import { ofHost } from '../../cluster/leftovers.ts';
 import { ENDPOINTS } from '../../cluster/peers.ts';
+import { parseEndpoint } from '../../cluster/values.ts';
 import { macFromAddress } from '../../model/mac.ts';
 import { followDirectory } from './followed-directory.ts';
 import { HEARD_MS, type JoinedNetwork, type JoinOptions } from './joined-network.ts';
 import { reconcileOwn } from './own-endpoints.ts';
 
 export function joinByAddress(options: JoinOptions): JoinedNetwork {
-  const { context, store, network, self, clock, log, quarantineMs, beInTouch } = options;
+  const { context, store, network, self, hosts, clock, log, quarantineMs, beInTouch } = options;
   const directory = followDirectory(options, { prefix: endpointsOf(network.id), reading: ENDPOINTS });
   const { mirror } = directory;
   const claims = openClaims({ store, self, mirror, clock, random: Math.random, quarantineMs });
   return {
     ...directory,
     network,
+    nameOf: (address) => {
+      const item = mirror.item(endpointKey(network.id, address));
+      const endpoint = item === undefined ? undefined : parseEndpoint(item.value);
+      if (endpoint === undefined || endpoint.host === self) return undefined;
+      return (hosts.find(endpoint.host)?.state ?? 'dead') === 'dead' ? undefined : endpoint.names[0];
+    },
+    doubt: () => undefined,
     claim: async (request) => {
       beInTouch();
       await directory.untilListed();

@@ -14,6 +14,10 @@ import { TsnetError } from '../../model/error.ts';
 import { LEFT_FOR_MS } from './collector.ts';
 import { followDirectory } from './followed-directory.ts';
 import { HEARD_MS, type JoinedNetwork, type JoinOptions } from './joined-network.ts';
+import { openNetworkNames } from './network-names.ts';
+
+/** Names that could not be told are told again after so long, where the store is in reach. */
+const NAMES_AGAIN_MS = 5000;
 
 export function joinByBlock(options: JoinOptions, layout: BlockLayout): JoinedNetwork {
   const { context, network, self, hosts, clock, log, beInTouch, isActive, outageMs, lookSoon } = options;
@@ -53,6 +57,8 @@ export function joinByBlock(options: JoinOptions, layout: BlockLayout): JoinedNe
     nameOf: (hostId) => hosts.find(hostId)?.value.name ?? hostId,
   });
 
+  const names = openNetworkNames(options, layout, mirror);
+
   /** Others may have been given the blocks of a host that was not heard of for so long. */
   const refuseAfterLongOutage = (): void => {
     if (outageMs() < LEFT_FOR_MS) return;
@@ -74,9 +80,18 @@ export function joinByBlock(options: JoinOptions, layout: BlockLayout): JoinedNe
     },
     settle: (settled) => {
       blocks.settle(settled);
+      names.tellSoon();
     },
-    // The record says that they are free, and nobody else has to know.
-    release: () => Promise.resolve(),
+    // The record says that the addresses are free, and nobody else has to know.
+    release: () => {
+      names.tellSoon();
+      return Promise.resolve();
+    },
+    named: (one) => names.named(one),
+    nameOf: (address) => names.nameOf(address),
+    doubt: () => {
+      names.doubt();
+    },
     reconcile: async () => {
       const found = new Map((await blocks.tend()).map(({ block, host }) => [block, host]));
       for (const [block, host] of found) {
@@ -87,9 +102,13 @@ export function joinByBlock(options: JoinOptions, layout: BlockLayout): JoinedNe
         );
       }
       conflicts = found;
+      await names.tell();
     },
-    dueInMs: () => blocks.dueInMs(),
-    isClear: () => !blocks.hasAny(),
+    dueInMs: () => {
+      const due = [blocks.dueInMs(), names.isBehind() ? NAMES_AGAIN_MS : undefined].filter((ms) => ms !== undefined);
+      return due.length === 0 ? undefined : Math.min(...due);
+    },
+    isClear: () => !blocks.hasAny() && names.isClear(),
     counts: () => ({ endpoints: addresses().length, blocks: mirror.items().size }),
   };
 }

@@ -5,7 +5,7 @@
 import type { ClusterStore, StoreSession } from '../../model/cluster-store.ts';
 import type { ClusterClock } from '../../cluster/clock.ts';
 import { GC_HOLDER, nameIn, REGISTERED_HOSTS } from '../../cluster/keys.ts';
-import { removeHost } from '../../cluster/leftovers.ts';
+import { removeHost } from '../../cluster/host-removal.ts';
 import type { Hosts } from '../../cluster/hosts.ts';
 import type { Log } from '../log.ts';
 
@@ -56,11 +56,13 @@ export function openCollector(options: CollectorOptions): Collector {
       const since = missingSince.get(id) ?? clock.now();
       missingSince.set(id, since);
       if (clock.now() - since < patienceMs) continue;
-      const removed = await removeHost(store, id);
+      const removed = await removeHost(store, id, held);
       if (removed === undefined) continue;
       missingSince.delete(id);
       hosts.forget(id);
-      log.info({ host: id, addresses: removed }, 'cleared away what a host left that did not come back');
+      const addresses = removed.reduce((sum, one) => sum + one.addresses.length, 0);
+      const blocks = removed.reduce((sum, one) => sum + one.blocks.length, 0);
+      log.info({ host: id, addresses, blocks }, 'cleared away what a host left that did not come back');
     }
   };
 

@@ -6,7 +6,7 @@ import type { ClusterClock } from '../../cluster/clock.ts';
 import { openHosts, type Hosts, type HostState, type KnownHost } from '../../cluster/hosts.ts';
 import { HOSTS, nameIn } from '../../cluster/keys.ts';
 import { openMirror, type Mirror } from '../../cluster/mirror.ts';
-import { parseHost } from '../../cluster/values.ts';
+import { parseHost, REMOVED_HOST } from '../../cluster/values.ts';
 import type { Log } from '../log.ts';
 
 export interface HostListOptions {
@@ -27,6 +27,8 @@ export interface HostList {
   readonly mirror: Mirror;
   /** Hosts that are missing, so many that none is taken for dead. */
   held(): readonly string[] | undefined;
+  /** Since when a host has not been there, Unix time in milliseconds; undefined: it is there, or went before this host could see. */
+  silentSince(hostId: string): number | undefined;
   close(): void;
 }
 
@@ -34,6 +36,7 @@ interface Remembered {
   readonly token: string;
   readonly items: readonly StoredItem[];
   readonly states: Readonly<Record<string, KnownHost>>;
+  readonly silentSince?: Readonly<Record<string, number>>;
 }
 
 export function openHostList(options: HostListOptions): HostList {
@@ -41,11 +44,13 @@ export function openHostList(options: HostListOptions): HostList {
   const remembered = read(file);
   let token = remembered?.token;
   let held: readonly string[] | undefined;
+  const silentSince = new Map(Object.entries(remembered?.silentSince ?? {}));
 
   const save = (): void => {
     if (token === undefined) return;
     const states = Object.fromEntries([...hosts.all()].map(([id, { value, state }]) => [id, { value, state }]));
-    write(file, { token, items: [...mirror.items().values()], states });
+    const silent = Object.fromEntries(silentSince);
+    write(file, { token, items: [...mirror.items().values()], states, silentSince: silent });
   };
   const hosts = openHosts({
     self,
@@ -53,7 +58,12 @@ export function openHostList(options: HostListOptions): HostList {
     clock,
     known: new Map(Object.entries(remembered?.states ?? {})),
     onChange: (ids) => {
-      for (const id of ids) if (id !== self) tell(log, id, hosts.find(id));
+      for (const id of ids) {
+        const host = hosts.find(id);
+        if (host === undefined || host.state === 'alive') silentSince.delete(id);
+        else if (!silentSince.has(id)) silentSince.set(id, Date.now());
+        if (id !== self) tell(log, id, host);
+      }
       save();
       onChange(ids);
     },
@@ -79,7 +89,8 @@ export function openHostList(options: HostListOptions): HostList {
       for (const { key, after } of changes) {
         const value = after === undefined ? undefined : parseHost(after.value);
         if (value === undefined && nameIn(key) === self) onSelfGone();
-        if (value === undefined) hosts.vanished(nameIn(key));
+        if (after?.value === REMOVED_HOST) hosts.forget(nameIn(key));
+        else if (value === undefined) hosts.vanished(nameIn(key));
         else hosts.put(nameIn(key), value);
       }
       save();
@@ -93,6 +104,7 @@ export function openHostList(options: HostListOptions): HostList {
     hosts,
     mirror,
     held: () => held,
+    silentSince: (hostId) => silentSince.get(hostId),
     close: () => {
       mirror.close();
       hosts.close();
@@ -108,7 +120,10 @@ const WORDS: Readonly<Record<HostState, string>> = {
 };
 
 function tell(log: Log, id: string, host: KnownHost | undefined): void {
-  if (host === undefined) return;
+  if (host === undefined) {
+    log.info({ host: id }, 'a host was removed from the cluster');
+    return;
+  }
   const fields = { host: id, name: host.value.name, address: host.value.vtep };
   if (host.state === 'alive') log.info(fields, WORDS.alive);
   else log.warn(fields, WORDS[host.state]);

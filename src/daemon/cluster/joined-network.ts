@@ -25,6 +25,8 @@ export interface JoinedNetwork {
   settle(addresses: readonly string[]): void;
   /** Rejects where the store is needed and cannot be asked. */
   release(sandboxId: string, addresses: readonly string[]): Promise<void>;
+  /** This host may have been out of the cluster: what it wrote may not be there any more. */
+  doubt(): void;
   /** This host's own keys against its own record. Rejects where the store cannot be asked. */
   reconcile(): Promise<void>;
   /** In so many milliseconds that is to be done again, though nothing happens; undefined: not before something does. */
@@ -33,8 +35,10 @@ export interface JoinedNetwork {
   isClear(): boolean;
   /** What all hosts have in the store, this one included. */
   counts(): { readonly endpoints: number; readonly blocks?: number };
-  /** Addresses of the containers on other hosts that answer to a name, in lower case. */
-  named(name: string): readonly string[];
+  /** Addresses of the containers on other hosts that answer to a name, in lower case. Rejects where nobody can say now. */
+  named(name: string): readonly string[] | Promise<readonly string[]>;
+  /** What the container on another host that has an address is called first. Rejects where nobody can say now. */
+  nameOf(address: string): string | undefined | Promise<string | undefined>;
   hostsChanged(hostIds: readonly string[]): void;
   /** Resolves when the kernel has what is known now. */
   flush(): Promise<void>;

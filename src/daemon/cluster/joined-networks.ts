@@ -162,6 +162,7 @@ export function openJoinedNetworks(options: JoinedNetworksOptions): JoinedNetwor
               'gave back addresses of containers that are gone',
             );
         }
+        for (const one of joined.values()) one.doubt();
         await reconcile();
         await shrink();
       }),

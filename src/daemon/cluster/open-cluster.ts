@@ -21,12 +21,14 @@ import { familyOf } from '../../model/address.ts';
 import type { Underlay } from '../../plan/driver.ts';
 import type { Follower } from '../follower.ts';
 import type { Log } from '../log.ts';
+import { clusterHosts } from './cluster-hosts.ts';
 import { clusterInfo } from './cluster-info.ts';
 import { LEFT_FOR_MS, openCollector } from './collector.ts';
 import { clusterFolder, ownEpoch } from './epoch.ts';
 import { openGuard } from './guard.ts';
 import { openHostList } from './host-list.ts';
 import { peersOf } from './inspect-peers.ts';
+import type { JoinedNetwork } from './joined-network.ts';
 import { openJoinedNetworks } from './joined-networks.ts';
 import { networkChanges } from './network-changes.ts';
 import { openNetworkList } from './network-list.ts';
@@ -47,8 +49,10 @@ export interface ClusterOptions {
 export interface ClusterPart extends Follower, Cluster {
   readonly remotePeers: NonNullable<EngineContext['remotePeers']>;
   readonly vteps: NonNullable<EngineContext['clusterVteps']>;
-  /** Addresses of the containers on other hosts that answer to a name, in lower case, on a network. */
-  readonly named: (networkId: string, name: string) => readonly string[];
+  /** Addresses of the containers on other hosts that answer to a name, in lower case, on a network. Rejects where nobody can say. */
+  readonly named: (networkId: string, name: string) => ReturnType<JoinedNetwork['named']>;
+  /** What the container on another host that has an address is called first. Rejects where nobody can say. */
+  readonly nameOf: (networkId: string, address: string) => ReturnType<JoinedNetwork['nameOf']>;
   state(): ClusterInfo;
 }
 
@@ -193,6 +197,17 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
 
   return {
     ...networkChanges({ store, self, place, hosts: hostList.hosts, networks, log, beInTouch }),
+    ...clusterHosts({
+      store,
+      self,
+      hostList,
+      session: () => session.current(),
+      beInTouch,
+      networkName: (networkId) =>
+        context.ledger.read((view) => view.network(networkId))?.name ?? networkId.slice(0, 12),
+      log,
+      now: context.now,
+    }),
     underlay: () => underlay,
     claim: async (request) => {
       const { network } = request;
@@ -230,6 +245,7 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
     },
     vteps,
     named: (networkId, name) => joined.find(networkId)?.named(name) ?? [],
+    nameOf: (networkId, address) => joined.find(networkId)?.nameOf(address),
     peers: (networkId) => {
       const network = context.ledger.read((view) => view.network(networkId));
       const layout = network === undefined ? undefined : layoutOf(context, network);

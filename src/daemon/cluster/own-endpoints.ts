@@ -5,6 +5,7 @@
 import type { ClusterStore } from '../../model/cluster-store.ts';
 import { endpointKey, networkOfHostKey, nameIn } from '../../cluster/keys.ts';
 import { deleteUnchanged, itemsOfHost, ofHost } from '../../cluster/leftovers.ts';
+import { nameKeysOfHost } from '../../cluster/told-names.ts';
 import { parseEndpoint, type EndpointValue } from '../../cluster/values.ts';
 import { namesOf } from '../../engine/cluster-addresses.ts';
 import type { EngineContext } from '../../engine/context.ts';
@@ -102,8 +103,10 @@ export async function clearNetwork(
   isJoined: () => boolean,
 ): Promise<number> {
   const items = await itemsOfHost(store, networkId, self);
+  const names = await nameKeysOfHost(store, networkId, self);
   if (isJoined()) return 0;
   const deleted = await deleteUnchanged(store, items);
+  for (const key of names) await store.transact({ expect: [], operations: [{ kind: 'delete', key }] });
   await forgetHostNetwork(store, self, networkId);
   return deleted;
 }

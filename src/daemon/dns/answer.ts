@@ -2,7 +2,7 @@
  * What becomes of one question: an answer from the ledger, one from outside, or a refusal.
  */
 import type { Ledger, LedgerView } from '../../model/ledger.ts';
-import type { Family, Sandbox } from '../../model/records.ts';
+import type { Family, Network, Sandbox } from '../../model/records.ts';
 import type { Allowance } from './allowance.ts';
 import type { Forwarded, Forwarder, Upstreams } from './forwarder.ts';
 import { openLedgerMemo } from './ledger-memo.ts';
@@ -29,6 +29,7 @@ import {
   type NetworkIndex,
   type OwnName,
 } from './own-names.ts';
+import { addressOfReverseName } from './reverse-name.ts';
 import type { Rotate } from './rotation.ts';
 
 /** How a question was answered, for the metrics. */
@@ -51,6 +52,14 @@ export interface Asked {
   readonly allowance: Allowance;
 }
 
+/** The containers on other hosts. Both reject where nobody can say now. */
+export interface RemoteNames {
+  /** Addresses of those on a network that answer to a name, in lower case. */
+  readonly addressesOf: (networkId: string, name: string) => readonly string[] | Promise<readonly string[]>;
+  /** What the one that has an address is called first. */
+  readonly nameOf: (networkId: string, address: string) => string | undefined | Promise<string | undefined>;
+}
+
 export interface AnswererOptions {
   readonly ledger: Pick<Ledger, 'read'>;
   readonly networkIndex: (view: LedgerView) => NetworkIndex;
@@ -59,8 +68,7 @@ export interface AnswererOptions {
   /** Whom to ask for a sandbox; undefined: nobody. */
   readonly upstreamsOf: (sandbox: Sandbox, asker: Asker) => Upstreams | undefined;
   readonly onQuery: (result: QueryResult) => void;
-  /** Addresses of the containers on other hosts that answer to a name, in lower case, on a network. */
-  readonly remoteNames: (networkId: string, name: string) => readonly string[];
+  readonly remote: RemoteNames;
 }
 
 /** What the ledger says about a question. */
@@ -77,7 +85,7 @@ const MOST_WAITING = 2048;
 export type Answer = (asked: Asked) => Promise<Buffer | undefined>;
 
 export function openAnswerer(options: AnswererOptions): Answer {
-  const { ledger, networkIndex, rotate, forwarder, upstreamsOf, onQuery, remoteNames } = options;
+  const { ledger, networkIndex, rotate, forwarder, upstreamsOf, onQuery, remote } = options;
 
   let waiting = 0;
   const memo = openLedgerMemo<Found | undefined>();
@@ -130,12 +138,12 @@ export function openAnswerer(options: AnswererOptions): Answer {
       );
       if (found === undefined) return refuse(bareAnswer(query, RCODE.SERVFAIL));
       const { sandbox, asker } = found;
-      const own = withRemote(found, query, remoteNames);
+      const own = await withRemote(found, query, remote);
       if (own.kind === 'foreign') return await forward(query, upstreamsOf(sandbox, asker), asked);
       onQuery(own.kind === 'unknown' ? 'local-nxdomain' : 'local');
       return localAnswer({ query, own, transport: asked.transport, rotate });
     } catch {
-      // The ledger cannot be read, or files have run out: the next nameserver of the resolv.conf is asked.
+      // The ledger cannot be read, files have run out, or no other host can be asked: the next nameserver of the resolv.conf is asked.
       onQuery('failed');
       return bareAnswer(query, RCODE.SERVFAIL);
     }
@@ -159,20 +167,38 @@ function ownNameOf(view: LedgerView, index: NetworkIndex, asker: Asker, query: Q
 }
 
 /** The same with those on other hosts that have the name: they come and go without a change of the ledger. */
-function withRemote(
+async function withRemote(
   { asker, own }: Found,
   { name = '', type, class: queryClass }: Query,
-  remoteNames: AnswererOptions['remoteNames'],
-): OwnName {
+  remote: RemoteNames,
+): Promise<OwnName> {
+  const spanning = asker.networks.filter(({ scope }) => scope === 'global');
+  if (own.kind === 'pointer' || queryClass !== CLASS_IN || spanning.length === 0) return own;
+  const address = addressOfReverseName(name.toLowerCase());
+  if (address !== undefined) return own.kind === 'unknown' ? pointerTo(address, spanning, remote) : own;
   const families = FAMILIES[type];
-  if (own.kind === 'pointer' || queryClass !== CLASS_IN || !asker.networks.some(({ scope }) => scope === 'global')) {
-    return own;
-  }
-  for (const candidate of candidates(asker, name.toLowerCase())) {
-    const all = candidate.network.scope === 'global' ? remoteNames(candidate.network.id, candidate.name) : [];
+  let failure: Error | undefined;
+  for (const candidate of candidates({ networks: spanning }, name.toLowerCase())) {
+    let all: readonly string[];
+    try {
+      all = await remote.addressesOf(candidate.network.id, candidate.name);
+    } catch (error) {
+      failure = error instanceof Error ? error : new Error(String(error));
+      continue;
+    }
     if (all.length === 0) continue;
-    const remote = all.filter((address) => families?.includes(address.includes(':') ? 6 : 4) === true);
-    return { kind: 'addresses', addresses: [...(own.kind === 'addresses' ? own.addresses : []), ...remote] };
+    const others = all.filter((one) => families?.includes(one.includes(':') ? 6 : 4) === true);
+    return { kind: 'addresses', addresses: [...(own.kind === 'addresses' ? own.addresses : []), ...others] };
   }
+  // That nobody has it is not known; those of this host who have it are there all the same.
+  if (failure !== undefined && own.kind !== 'addresses') throw failure;
   return own;
+}
+
+async function pointerTo(address: string, networks: readonly Network[], remote: RemoteNames): Promise<OwnName> {
+  for (const { id, name } of networks) {
+    const found = await remote.nameOf(id, address);
+    if (found !== undefined) return { kind: 'pointer', name: `${found}.${name}` };
+  }
+  return { kind: 'unknown' };
 }

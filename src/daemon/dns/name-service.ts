@@ -13,7 +13,7 @@ import type { Endpoint, Netns, ResolverOverrides, Sandbox } from '../../model/re
 import type { Kernel } from '../../plan/kernel.ts';
 import type { Follower } from '../follower.ts';
 import type { Log } from '../log.ts';
-import { openAnswerer, type QueryResult } from './answer.ts';
+import { openAnswerer, type QueryResult, type RemoteNames } from './answer.ts';
 import { openForwarder } from './forwarder.ts';
 import { followHostNameservers } from './host-nameservers.ts';
 import { listen, type Listener } from './listener.ts';
@@ -36,7 +36,7 @@ export interface NameServiceOptions {
   readonly now: () => number;
   readonly onQuery?: (result: QueryResult) => void;
   /** Absent: this host is in no cluster. */
-  readonly remoteNames?: (networkId: string, name: string) => readonly string[];
+  readonly remote?: RemoteNames;
 }
 
 export interface NameService extends Follower {
@@ -55,9 +55,11 @@ interface Wanted {
   readonly endpoints: readonly Endpoint[];
 }
 
+const NO_OTHER_HOSTS: RemoteNames = { addressesOf: () => [], nameOf: () => undefined };
+
 export function openNameService(options: NameServiceOptions): NameService {
   const { ledger, kernel, sockets = nameSocketKernel(), execRoot, hostResolvConf, log, now } = options;
-  const { resolverDefaults, onQuery = () => undefined, remoteNames = () => [] } = options;
+  const { resolverDefaults, onQuery = () => undefined, remote = NO_OTHER_HOSTS } = options;
   const sites = new Map<string, Site>();
   /** Sandboxes that cannot be served, and why: said once. */
   const complaints = new Map<string, string>();
@@ -77,7 +79,7 @@ export function openNameService(options: NameServiceOptions): NameService {
       defaults: resolverDefaults,
     }),
     onQuery,
-    remoteNames,
+    remote,
   });
 
   const complain = (sandbox: Sandbox, error: unknown): void => {

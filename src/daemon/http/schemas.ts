@@ -163,6 +163,13 @@ export const SCHEMAS = {
   inspectSandbox: exactly({ container }),
   listPorts: exactly({ container: optional(container) }),
 
+  listClusterHosts: exactly({}),
+  removeClusterHost: exactly({
+    host: text('Name, id or unique beginning of the id of a host of the cluster'),
+    force: optional(flag('One that has been silent for a moment only too, or is missing with many others')),
+    dryRun,
+  }),
+
   diff: exactly({}),
   repair: exactly({ dryRun }),
   gc: exactly({ dryRun }),

@@ -1,4 +1,5 @@
 /** An engine that holds its records in memory and keeps a list of what it was asked. */
+import type { ClusterHost } from '../../../src/engine/cluster.ts';
 import { dockerNetwork } from '../../../src/engine/docker-network.ts';
 import type { Drift, Engine, Garbage, PortView, RepairAnswer, SandboxView } from '../../../src/engine/engine.ts';
 import { TsnetError } from '../../../src/model/error.ts';
@@ -9,6 +10,7 @@ export interface FakeState {
   networks: Network[];
   sandboxes: SandboxView[];
   ports: PortView[];
+  hosts: ClusterHost[];
   drifts: Drift[];
   garbage: Garbage[];
   repair: RepairAnswer;
@@ -31,6 +33,7 @@ export function makeFakeEngine(given: Partial<FakeState> = {}): FakeEngine {
     networks: [],
     sandboxes: [],
     ports: [],
+    hosts: [],
     drifts: [],
     garbage: [],
     repair: { repaired: [], failed: [] },
@@ -114,6 +117,13 @@ export function makeFakeEngine(given: Partial<FakeState> = {}): FakeEngine {
         state.ports.filter((port) => port.container === (container ?? port.container)),
       ),
     listLeases: (network) => asked('listLeases', network, () => []),
+    listClusterHosts: () => asked('listClusterHosts', undefined, () => state.hosts),
+    removeClusterHost: (request) =>
+      asked('removeClusterHost', request, () => {
+        const found = state.hosts.find(({ id, name }) => id === request.host || name === request.host);
+        if (found === undefined) throw new TsnetError('NOT_FOUND', `remove host ${request.host}: no such host`);
+        return found;
+      }),
     diff: () => asked('diff', undefined, () => state.drifts),
     repair: (request) => asked('repair', request, () => state.repair),
     gc: (request) => asked('gc', request, () => state.garbage),

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { blockLayout } from '../../../src/cluster/block-layout.ts';
 import { openBlocks, type Blocks } from '../../../src/cluster/blocks.ts';
-import { removeHost } from '../../../src/cluster/leftovers.ts';
+import { removeHost } from '../../../src/cluster/host-removal.ts';
 import { openMirror } from '../../../src/cluster/mirror.ts';
 import { createNetwork, removeNetwork } from '../../../src/cluster/networks.ts';
 import { blockKey, blocksOf, networkKey } from '../../../src/cluster/keys.ts';
@@ -354,7 +354,9 @@ describe('a host that never returns', () => {
     const [a, b] = members as [Member, Member];
     await a.claim();
     await b.claim();
-    expect(await removeHost(cluster.host(), 'h0')).toBe(1);
+    const remover = cluster.host();
+    const removed = await removeHost(remover, 'h0', await remover.openSession(1000));
+    expect(removed?.map(({ blocks }) => blocks.length)).toEqual([1]);
     expect(Object.values(taken(cluster))).toEqual(['h1']);
     a.close();
     b.close();

@@ -88,6 +88,27 @@ describe('many hosts that vanish together', () => {
     expect(holds.at(-1)).toBeUndefined();
   });
 
+  it('are held without those that a person removed: the rest may be few enough to be believed', () => {
+    const { clock, hosts, holds, states } = scene(4);
+    for (const id of ['h1', 'h2']) hosts.vanished(id);
+    clock.turn(60_000);
+    expect(states().held).toBe(2);
+    hosts.forget('h1');
+    clock.turn(9_999);
+    expect(states().dead).toBe(0);
+    clock.turn(1);
+    expect(states()).toEqual({ alive: 2, gone: 0, held: 0, dead: 1 });
+    expect(holds.at(-1)).toBeUndefined();
+  });
+
+  it('are held no more when the last of them is removed', () => {
+    const { clock, hosts, holds } = scene(3);
+    for (const id of ['h1', 'h2']) hosts.vanished(id);
+    clock.turn(60_000);
+    for (const id of ['h1', 'h2']) hosts.forget(id);
+    expect(holds.at(-1)).toBeUndefined();
+  });
+
   it('are believed one after the other, when a minute lies between them', () => {
     const { clock, hosts, states } = scene(6);
     for (let number = 1; number <= 4; number++) {

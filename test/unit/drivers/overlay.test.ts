@@ -108,6 +108,11 @@ describe('the overlay driver', () => {
       /block-size 16 .* choose 17 to 29/,
     ],
     ['blocks of four addresses', { draft: { options: { mode: 'block', 'block-size': 30 } } }, /choose 17 to 29/],
+    [
+      'names in the store where there are no blocks',
+      { draft: { options: { names: 'store' } } },
+      /without mode=block all/,
+    ],
     ['a block size where there are no blocks', { draft: { options: { 'block-size': 24 } } }, /add -o mode=block/],
     [
       'an IPv6 subnet with fewer addresses than the IPv4 one',
@@ -183,6 +188,10 @@ describe('the overlay driver', () => {
     ).toEqual([24, 24, 26, 28, 28]);
     expect(lengthOf('10.1.0.0/16', { 'block-size': 26 })).toBe(26);
     expect(overlay.blockLength?.(network())).toBeUndefined();
+    expect(overlay.tellsNames?.(network())).toBe(false);
+    const told = network({ draft: { options: { mode: 'block', names: 'store' } } });
+    expect(overlay.tellsNames?.(told)).toBe(true);
+    expect(overlay.tellsNames?.(network({ draft: { options: { mode: 'block' } } }))).toBe(false);
   });
 
   it('routes into the device in block mode, and answers ARP for what is behind it', () => {

@@ -1,8 +1,8 @@
 import { decode, encode, type RecordType } from 'dns-packet';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openAllowance } from '../../../../src/daemon/dns/allowance.ts';
-import { openAnswerer, type Asked, type QueryResult } from '../../../../src/daemon/dns/answer.ts';
+import { openAnswerer, type Asked, type QueryResult, type RemoteNames } from '../../../../src/daemon/dns/answer.ts';
 import type { Forwarded } from '../../../../src/daemon/dns/forwarder.ts';
 import type { Query } from '../../../../src/daemon/dns/message.ts';
 import { openNetworkIndex } from '../../../../src/daemon/dns/own-names.ts';
@@ -15,12 +15,15 @@ function neverAsked(): never {
   throw new Error('the forwarder of this test asks nobody');
 }
 
+const NO_OTHER_HOSTS: RemoteNames = { addressesOf: () => [], nameOf: () => undefined };
+
 function stage(
   forward: (query: Query) => Forwarded | Promise<Forwarded> = () => ({ answer: undefined, from: 'upstream' }),
+  remote: RemoteNames = NO_OTHER_HOSTS,
 ) {
   const ledger = temporaryLedger();
   ledger.changeNetworks((change) => {
-    change.putNetwork(network('web'));
+    change.putNetwork(network('web', { scope: remote === NO_OTHER_HOSTS ? 'local' : 'global' }));
   });
   ledger.change((change) => {
     change.putSandbox(sandbox('asker'));
@@ -44,7 +47,7 @@ function stage(
         return forward(query);
       },
     },
-    remoteNames: () => [],
+    remote,
     upstreamsOf: () => ({ place, servers: [{ address: '192.0.2.1', port: 53 }] }),
     onQuery: (result) => results.push(result),
   });
@@ -160,4 +163,39 @@ it('bounds the questions of one sandbox: so many a second, so many at a time', a
   expect([rcode, results]).toEqual(['SERVFAIL', ['refused']]);
   // Its own names are answered all the same.
   expect(decode((await ask(queryBytes('c1'), { allowance })) ?? Buffer.alloc(0)).answers).toHaveLength(1);
+});
+
+describe('a network of many hosts', () => {
+  const ANSWERS: Readonly<Record<string, readonly string[]>> = { far: ['10.0.9.1', 'fd00::9'], c1: ['10.0.9.2'] };
+  const told = async (remote: RemoteNames, name: string, type: RecordType = 'A') => {
+    const { ask, forwarded } = stage(undefined, remote);
+    const message = decode((await ask(queryBytes(name, { type }))) ?? Buffer.alloc(0));
+    const data = (message.answers ?? []).map((answer) => ('data' in answer ? (answer.data as string) : '')).sort();
+    return { data, rcode: (message as { rcode?: string }).rcode, isForwarded: forwarded.length > 0 };
+  };
+
+  it('has the names of all of them, those of this one beside', async () => {
+    const remote: RemoteNames = {
+      addressesOf: (_network, name) => Promise.resolve(ANSWERS[name] ?? []),
+      nameOf: (_network, address) => Promise.resolve(address === '10.0.9.1' ? 'far' : undefined),
+    };
+    expect((await told(remote, 'far')).data).toEqual(['10.0.9.1']);
+    expect((await told(remote, 'FAR.web', 'AAAA')).data).toEqual(['fd00::9']);
+    expect((await told(remote, 'c1')).data).toEqual(['10.0.1.1', '10.0.9.2']);
+    expect((await told(remote, '1.9.0.10.in-addr.arpa', 'PTR')).data).toEqual(['far.web']);
+    expect(await told(remote, '2.9.0.10.in-addr.arpa', 'PTR')).toMatchObject({ data: [], rcode: 'NXDOMAIN' });
+    expect(await told(remote, 'nobody')).toMatchObject({ isForwarded: true });
+  });
+
+  it('says neither yes nor no to what nobody can say now, but for names of its own', async () => {
+    const remote: RemoteNames = {
+      addressesOf: (_network, name) => (name.includes('.') ? [] : Promise.reject(new Error('no store'))),
+      nameOf: () => Promise.reject(new Error('no store')),
+    };
+    expect(await told(remote, 'far')).toMatchObject({ data: [], rcode: 'SERVFAIL', isForwarded: false });
+    expect((await told(remote, 'c1')).data).toEqual(['10.0.1.1']);
+    expect(await told(remote, '1.9.0.10.in-addr.arpa', 'PTR')).toMatchObject({ rcode: 'SERVFAIL' });
+    // Not ours, and the store is not asked for it.
+    expect(await told(remote, 'www.example.org')).toMatchObject({ isForwarded: true });
+  });
 });
