@@ -11,6 +11,7 @@
  * pool/ADDRESS-LENGTH    → NETWORK
  * ep/NETWORK/ADDRESS     the endpoint that has this address: making the key is claiming the address
  * blk/NETWORK/BLOCK      the host that gives out the addresses of this block, where hosts have blocks
+ * dkr/NETWORK/HOST       this host's Docker has the network
  * gc/holder              who clears up
  * ```
  */
@@ -69,6 +70,14 @@ export function blocksOf(networkId: string): string {
 /** @param block "10.77.3.0-24" */
 export function blockKey(networkId: string, block: string): string {
   return `${blocksOf(networkId)}${block}`;
+}
+
+export function dockersOf(networkId: string): string {
+  return `dkr/${networkId}/`;
+}
+
+export function dockerKey(networkId: string, hostId: string): string {
+  return `${dockersOf(networkId)}${hostId}`;
 }
 
 /** What a key is called in its directory: "ep/…/10.77.0.5" → "10.77.0.5". */

@@ -3,6 +3,7 @@
  * of hosts that never came back.
  */
 import { MAX_OPERATIONS, type ClusterStore, type StoredItem } from '../model/cluster-store.ts';
+import { keysOfDockerHost } from './docker-hosts.ts';
 import { blocksOf, endpointsOf, hostKey, nameIn, networkOfHostKey, networksOfHost, registrationKey } from './keys.ts';
 import { parseBlock, parseEndpoint, type EndpointValue } from './values.ts';
 
@@ -69,9 +70,8 @@ export async function removeHost(store: Store, hostId: string): Promise<number |
     }
     removed += keys.length - 1;
   }
-  await store.transact({
-    expect: [{ key: hostKey(hostId) }],
-    operations: [{ kind: 'delete', key: registrationKey(hostId) }],
-  });
+  for (const key of [...(await keysOfDockerHost(store, hostId)), registrationKey(hostId)]) {
+    await store.transact({ expect: [{ key: hostKey(hostId) }], operations: [{ kind: 'delete', key }] });
+  }
   return removed;
 }
