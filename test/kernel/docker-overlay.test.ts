@@ -13,14 +13,17 @@ import { Lab, until, type Outcome } from '../support/lab.ts';
 import { missingPrograms, skipReason } from '../support/missing-programs.ts';
 
 const missing = missingPrograms(DOCKER_NEEDS);
-const OVERLAY = ['-d', 'tsnet', '--ipam-driver', 'tsnet', '--subnet', '10.77.0.0/16', '-o', 'driver=overlay'];
+const WAIT = ['/bin/sleep', '1000'];
 
 describe.skipIf(missing.length > 0)(`a network of the cluster in Docker${skipReason(missing)}`, () => {
   const lab = new Lab();
   const dockers = new Map<number, DockerEngine>();
   let stage: ClusterStage;
-  let [a, b, c]: ClusterHost[] = [];
-  let [onA, onC]: DockerEngine[] = [];
+  let a: ClusterHost;
+  let b: ClusterHost;
+  let c: ClusterHost;
+  let onA: DockerEngine;
+  let onC: DockerEngine;
 
   beforeAll(async () => {
     stage = await openClusterStage(lab, {
@@ -34,13 +37,13 @@ describe.skipIf(missing.length > 0)(`a network of the cluster in Docker${skipRea
         return { env: docker.env };
       },
     });
-    [a, b, c] = stage.hosts;
-    [onA, onC] = [...dockers.values()];
+    [a, b, c] = stage.hosts as [ClusterHost, ClusterHost, ClusterHost];
+    [onA, onC] = [...dockers.values()] as [DockerEngine, DockerEngine];
     for (const docker of dockers.values()) {
       await docker.start();
       await docker.importImage();
     }
-    await until(() => [a, c].every((one) => one?.host.daemonLog().includes('serving Docker')), 10_000);
+    await until(() => [a, c].every((one) => one.host.daemonLog().includes('serving Docker')), 10_000);
   }, 90_000);
   afterEach(({ task }) => {
     if (task.result?.state !== 'fail') return;
@@ -48,7 +51,8 @@ describe.skipIf(missing.length > 0)(`a network of the cluster in Docker${skipRea
   });
   afterAll(async () => {
     for (const docker of dockers.values()) {
-      await docker.run('sh', '-c', 'docker rm -f $(docker ps -aq)').catch(() => undefined);
+      const left = (await docker.run('ps', '-aq')).stdout.split('\n').filter(Boolean);
+      if (left.length > 0) await docker.run('rm', '-f', ...left);
       await docker.stop();
       docker.endLeftovers();
     }
@@ -56,13 +60,137 @@ describe.skipIf(missing.length > 0)(`a network of the cluster in Docker${skipRea
     lab.close();
   });
 
-  it('is made by the first host and joined by the others, by the same command', async () => {
-    console.log(await onA!.must('network', 'create', ...OVERLAY, '-o', 'name=ov', 'ov'));
-    console.log(await onC!.must('network', 'create', ...OVERLAY, '-o', 'name=ov', 'ov'));
-    console.log(await b!.tsnet('ls'));
-    console.log(await c!.tsnet('ls'));
-    await onA!.must('run', '-d', '--name', 'c1', '--network', 'ov', IMAGE, '/bin/sleep', '1000');
-    console.log(await onA!.must('exec', 'c1', '/bin/ip', 'addr'));
-    console.log(await b!.tsnet('inspect', 'ov'));
+  const create = (docker: DockerEngine, ...more: readonly string[]): Promise<Outcome> =>
+    docker.run('network', 'create', '-d', 'tsnet', '--ipam-driver', 'tsnet', '-o', 'driver=overlay', ...more);
+  const SUBNET = ['--subnet', '10.77.0.0/16'];
+  const start = (docker: DockerEngine, name: string, ...more: readonly string[]): Promise<Outcome> =>
+    docker.run('run', '-d', '--stop-timeout', '0', '--name', name, '--network', 'ov', ...more, IMAGE, ...WAIT);
+  const addressOf = (docker: DockerEngine, name: string): Promise<string> =>
+    docker.must('inspect', '-f', '{{.NetworkSettings.Networks.ov.IPAddress}}', name);
+  const pings = async (docker: DockerEngine, name: string, address: string): Promise<boolean> =>
+    (await docker.run('exec', name, '/bin/ping', '-c', '1', '-W', '2', address)).status === 0;
+  /** Addresses of the network that somebody has, by the store. */
+  const claimed = async (): Promise<string[]> =>
+    (await stage.etcd.ctl('get', '--prefix', '--keys-only', '/tsnet/')).stdout
+      .split('\n')
+      .flatMap((key) => (key.includes('/ep/') ? [key.slice(key.lastIndexOf('/') + 1)] : []))
+      .sort();
+  const names = async (on: ClusterHost): Promise<string[]> =>
+    (await on.tsnet('ls', '--format', '{{.Name}}')).split('\n');
+
+  it('is refused where Docker could not have it as the other hosts do', async () => {
+    const refusal = async (...args: readonly string[]): Promise<string> => (await create(onA, ...args)).stderr;
+    expect(await refusal(...SUBNET, 'ov')).toContain('add -o name=NAME');
+    expect(await refusal('--ipam-driver', 'default', ...SUBNET, '-o', 'name=ov', 'ov')).toContain(
+      'add --ipam-driver tsnet',
+    );
+    expect(await claimed()).toEqual([]);
+    expect(await names(a)).not.toContain('ov');
+  });
+
+  it('is made by the first host, and joined by the others with the same command', async () => {
+    const made = [
+      await create(onA, ...SUBNET, '-o', 'name=ov', 'ov'),
+      await create(onC, ...SUBNET, '-o', 'name=ov', 'ov'),
+    ];
+    expect(made).toMatchObject([{ status: 0 }, { status: 0 }]);
+    await until(async () => (await names(b)).includes('ov'));
+    const again = await create(onA, ...SUBNET, '-o', 'name=ov', 'ov2');
+    expect(again.stderr).toContain('is held for Docker already');
+    await b.tsnet('create', '-d', 'overlay', '--subnet', '10.78.0.0/16', 'theirs');
+    const other = await create(onC, '--subnet', '10.79.0.0/16', '-o', 'name=theirs', 'theirs');
+    expect(other.stderr).toContain('it has 10.78.0.0/16; say --subnet 10.78.0.0/16');
+    await b.tsnet('rm', 'theirs');
+  });
+
+  it('joins containers of Docker and others, on whatever host', async () => {
+    const box = await container(lab, b, 'ov');
+    expect(await start(onA, 'c1', '-p', '8080:80')).toMatchObject({ status: 0 });
+    expect(await start(onC, 'c3')).toMatchObject({ status: 0 });
+    const [one, three] = [await addressOf(onA, 'c1'), await addressOf(onC, 'c3')];
+    expect(await claimed()).toEqual([box.address, one, three].sort());
+    await untilEntries(b, [...entriesFor(one, a.address), ...entriesFor(three, c.address)]);
+    await untilEntries(a, [...entriesFor(box.address, b.address), ...entriesFor(three, c.address)]);
+    expect([await box.ping(one), await box.ping(three)]).toEqual([true, true]);
+    expect(await pings(onA, 'c1', box.address)).toBe(true);
+    expect(await pings(onA, 'c1', three)).toBe(true);
+    expect(await pings(onC, 'c3', one)).toBe(true);
+    // The other hosts see them under the names that Docker has for them.
+    await until(async () => /"Name": "c1"/.test(await b.tsnet('inspect', 'ov')));
+    await b.tsnet('run', '-d', '--name', 'asker', '--network', 'ov', '--', 'sleep', '60');
+    await until(async () => (await b.host.tsnet(['exec', 'asker', 'getent', 'hosts', 'c1'])).stdout.includes(one));
+    await b.tsnet('stop', 'asker');
+    // The port is published on the container's host.
+    await onA.must('exec', '-d', 'c1', '/bin/sh', '-c', 'while :; do echo served | nc -l -p 80; done');
+    await until(async () =>
+      (await b.host.run('sh', ['-c', `busybox nc -w 2 ${a.address} 8080 </dev/null`])).stdout.includes('served'),
+    );
+    for (const on of [a, c]) expect(await on.host.tsnet(['diff'])).toMatchObject({ status: 0 });
+
+    const taken = await start(onC, 'c4', '--ip', box.address);
+    expect(taken.stderr).toMatch(/is held by .* on host/);
+    await onC.must('rm', '-f', 'c4');
+    await box.leave();
+    await untilEntries(a, entriesFor(three, c.address));
+    expect(await claimed()).toEqual([one, three].sort());
+  });
+
+  it('outlives daemons and Dockers', async () => {
+    const [one, three] = [await addressOf(onA, 'c1'), await addressOf(onC, 'c3')];
+    await a.killDaemon('SIGKILL');
+    await onC.stop('SIGKILL');
+    expect(await pings(onA, 'c1', three)).toBe(true);
+    await onC.start();
+    await a.startDaemon();
+    await until(() => a.host.daemonLog().includes('serving Docker'), 10_000);
+    expect(await start(onA, 'c2')).toMatchObject({ status: 0 });
+    expect(await pings(onC, 'c3', await addressOf(onA, 'c2'))).toBe(true);
+    await onA.must('rm', '-f', 'c2');
+    await until(async () => (await claimed()).join() === [one, three].sort().join());
+  });
+
+  it('has no address for a container that has left', async () => {
+    const three = await addressOf(onC, 'c3');
+    await onA.must('network', 'disconnect', 'ov', 'c1');
+    expect(await claimed()).toEqual([three]);
+    await untilEntries(c, []);
+    await onA.must('network', 'connect', 'ov', 'c1');
+    expect(await pings(onA, 'c1', three)).toBe(true);
+  });
+
+  it('is let go of where Docker has forgotten it, and can be joined again', async () => {
+    const one = await addressOf(onA, 'c1');
+    // What Docker has just made it may not list yet.
+    const createdMs = Date.parse(await onC.must('inspect', '-f', '{{.State.StartedAt}}', 'c3'));
+    await until(() => Date.now() - createdMs > 11_000);
+    await c.killDaemon('SIGTERM');
+    await onC.killAndForget();
+    await onC.start();
+    await c.startDaemon();
+    await until(async () => (await claimed()).join() === one, 20_000);
+    await until(async () => (await create(onC, ...SUBNET, '-o', 'name=ov', 'ov')).status === 0);
+    expect(await start(onC, 'c3')).toMatchObject({ status: 0 });
+    expect(await pings(onA, 'c1', await addressOf(onC, 'c3'))).toBe(true);
+  }, 60_000);
+
+  it('stays where Docker removes it on one host, and goes with the last', async () => {
+    await onA.must('rm', '-f', 'c1');
+    await onA.must('network', 'rm', 'ov');
+    await until(() => a.host.daemonLog().includes('stays in the cluster'));
+    expect(await names(a)).toContain('ov');
+    await a.tsnet('run', '-d', '--name', 'own', '--network', 'ov', '--', 'sleep', '60');
+    await a.tsnet('exec', 'own', 'ping', '-c', '1', '-W', '2', await addressOf(onC, 'c3'));
+    await a.tsnet('stop', 'own');
+    await onC.must('rm', '-f', 'c3');
+    // Docker of host c still has it.
+    expect((await b.host.tsnet(['rm', 'ov'])).stderr).toContain('Docker has it on host');
+    expect(await create(onA, ...SUBNET, '-o', 'name=ov', 'again')).toMatchObject({ status: 0 });
+    await onA.must('network', 'rm', 'again');
+    await onC.must('network', 'rm', 'ov');
+    for (const on of [a, b, c]) await until(async () => !(await names(on)).includes('ov'));
+    expect((await stage.etcd.ctl('get', '--prefix', '--keys-only', '/tsnet/')).stdout).not.toMatch(
+      /\/(net|netname|pool|vni|ep|dkr)\//,
+    );
+    for (const on of [a, c]) expect(await on.host.tsnet(['diff'])).toMatchObject({ status: 0 });
   });
 });
