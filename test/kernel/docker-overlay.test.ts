@@ -193,4 +193,31 @@ describe.skipIf(missing.length > 0)(`a network of the cluster in Docker${skipRea
     );
     for (const on of [a, c]) expect(await on.host.tsnet(['diff'])).toMatchObject({ status: 0 });
   });
+
+  it('has both families, or blocks of addresses', async () => {
+    const kinds = [
+      ['--ipv6', '--subnet', '10.80.0.0/16', '--subnet', 'fd80::/64', '-o', 'name=dual'],
+      ['--subnet', '10.81.0.0/16', '-o', 'name=blocks', '-o', 'mode=block'],
+    ];
+    for (const kind of kinds) {
+      for (const docker of [onA, onC]) {
+        expect(await create(docker, ...kind, 'ov')).toMatchObject({ status: 0 });
+        expect(await start(docker, 'dual')).toMatchObject({ status: 0, stderr: '' });
+      }
+      const settings = await onC.must('inspect', '-f', '{{json .NetworkSettings.Networks.ov}}', 'dual');
+      const { IPAddress, GlobalIPv6Address } = JSON.parse(settings) as Record<string, string>;
+      for (const address of [IPAddress, GlobalIPv6Address].filter((one) => one !== undefined && one !== ''))
+        expect(await until(() => pings(onA, 'dual', address ?? ''))).toBe(true);
+      for (const on of [a, c]) expect(await on.host.tsnet(['diff'])).toMatchObject({ status: 0 });
+      for (const docker of [onA, onC]) {
+        await docker.must('rm', '-f', 'dual');
+        await docker.must('network', 'rm', 'ov');
+      }
+      await until(async () => (await names(b)).every((name) => name !== 'dual' && name !== 'blocks'));
+    }
+    const both = ['--ipv6', '--subnet', '10.82.0.0/16', '--subnet', 'fd82::/64', '-o', 'mode=block'];
+    expect((await create(onA, ...both, '-o', 'name=both', 'ov')).stderr).toContain(
+      'mode=block; leave one of the two out',
+    );
+  });
 });
