@@ -171,6 +171,16 @@ describe.skipIf(missing.length > 0)(`a network of the cluster in Docker${skipRea
     await until(async () => (await create(onC, ...SUBNET, '-o', 'name=ov', 'ov')).status === 0);
     expect(await start(onC, 'c3')).toMatchObject({ status: 0 });
     expect(await pings(onA, 'c1', await addressOf(onC, 'c3'))).toBe(true);
+    // A comparison with a Docker that has it by another id than ours takes nothing away.
+    await until(async () => /^c3$/m.test(await c.tsnet('ps', '--format', '{{.Name}}')));
+    await c.killDaemon('SIGKILL');
+    await c.startDaemon();
+    await until(() => c.host.daemonLog().includes('serving Docker'), 10_000);
+    expect(await start(onC, 'c4')).toMatchObject({ status: 0 });
+    await until(async () => /^c4$/m.test(await c.tsnet('ps', '--format', '{{.Name}}')));
+    expect(await pings(onA, 'c1', await addressOf(onC, 'c4'))).toBe(true);
+    expect(await pings(onA, 'c1', await addressOf(onC, 'c3'))).toBe(true);
+    await onC.must('rm', '-f', 'c4');
   }, 60_000);
 
   it('stays where Docker removes it on one host, and goes with the last', async () => {
