@@ -52,12 +52,12 @@ export async function requestDockerPool(context: EngineContext, request: DockerP
     if (pool === undefined || familyOf(pool.subnet) !== family) {
       throw new TsnetError('INVALID', `hold subnet ${wanted} for Docker: it is no IPv${family} subnet`);
     }
-    refuseHeldPool(change, pool.subnet);
     const shared = joinable(context, change.networks(), pool.subnet)?.network.name;
     refuseOverlap(
       pool.subnet,
       used.filter(({ network, subnet }) => network !== shared || subnet !== pool.subnet),
     );
+    refuseHeldPool(change, pool.subnet);
     const held: DockerPool = {
       version: 1,
       id: poolId(pool),
