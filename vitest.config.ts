@@ -39,7 +39,7 @@ export default defineConfig({
           pool: 'forks',
           fileParallelism: false,
           testTimeout: 60_000,
-          hookTimeout: 60_000,
+          hookTimeout: 90_000,
           globalSetup: ['test/support/isolation.ts'],
         },
       },

@@ -23,7 +23,7 @@ kill $!
 learn ls
 `;
 
-/** A container of podman's comes and goes, the first time and again, with a published port. */
+/** A container of podman's comes and goes, the first time and again, with a published port, here and through a daemon. */
 const NETAVARK_LESSONS = `
 request() {
   printf '{"container_id":"%s","container_name":"lesson","networks":{"lesson":{"interface_name":"eth0","static_ips":["10.99.0.2"],"aliases":["a"]}},' "$1"
@@ -32,11 +32,22 @@ request() {
   printf '"subnets":[{"subnet":"10.99.0.0/24","gateway":"10.99.0.1"}],"ipv6_enabled":false,"internal":false,"dns_enabled":true}}}'
 }
 unshare --net sleep 30 &
-for id in c1 c2; do
-  request $id | learn --config "$TSNET_EXEC_ROOT/podman" setup /proc/$!/ns/net
-  request $id | learn --config "$TSNET_EXEC_ROOT/podman" teardown /proc/$!/ns/net
-done
-kill $!
+holder=$!
+twice() {
+  for id in c1 c2; do
+    for verb in setup teardown; do
+      request $id | learn --config "$TSNET_EXEC_ROOT/podman" "$@" $verb /proc/$holder/ns/net
+    done
+  done
+}
+twice
+"$NODE" "$DIST/tsnet.js" daemon & daemon=$!
+for _ in $(seq 100); do [ -S "$TSNET_EXEC_ROOT/tsnet.sock" ] && break; sleep 0.1; done
+# Where a daemon serves names, aardvark-dns is told by files and not started.
+twice --aardvark-binary /bin/true
+kill $daemon $holder
+wait $daemon
+exit 0
 `;
 
 /** What is learnt: to add a container and to delete it, with a published port and without, here and through a daemon. */
@@ -86,7 +97,8 @@ export const ENTRIES = [
     // Podman looks for a program of exactly this name.
     file: 'netavark',
     source: 'src/runtimes/netavark/main.ts',
-    first: ['src/client/remote-engine.ts', 'src/wiring/own-engine.ts'],
+    // A call that a daemon carries out reads the entry itself, and what aardvark-dns is told with.
+    first: ['src/kernel/file-lock.ts', 'src/runtimes/netavark/tell-aardvark.ts'],
     lessons: NETAVARK_LESSONS,
     fallback: ['version'],
   },

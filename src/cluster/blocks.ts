@@ -212,7 +212,8 @@ export function openBlocks(options: BlocksOptions): Blocks {
       try {
         let isNewBlock = false;
         for (const address of fixed) isNewBlock = (await takeFor(request, address)) || isNewBlock;
-        const wanted = families.filter((family) => !fixed.some((address) => familyOf(address) === family));
+        const asked = families.filter((family) => request.families?.includes(family) ?? true);
+        const wanted = asked.filter((family) => !fixed.some((address) => familyOf(address) === family));
         const rest = await choose(request, wanted);
         const all = [...fixed, ...rest.chosen];
         const [ip, ip6] = ([4, 6] as const).map((family) => all.find((address) => familyOf(address) === family));

@@ -22,6 +22,8 @@ export interface ClaimRequest {
   /** Canonical; absent: any. */
   readonly ip?: string;
   readonly ip6?: string;
+  /** Absent: one address a family that the network has. */
+  readonly families?: readonly Family[];
   /** Canonical; absent: the one that follows from the first address. */
   readonly mac?: string;
 }
@@ -45,6 +47,11 @@ export interface ClaimsOptions {
 export interface Claims {
   /** @throws TsnetError FORBIDDEN, EXHAUSTED, NOT_FOUND; RUNTIME or TIMEOUT where the store cannot be asked */
   claim(request: ClaimRequest): Promise<ClaimedAddresses>;
+  /**
+   * Says that the addresses of the request are an endpoint's: those that this host has already, and others as long as nobody has them.
+   * @throws as `claim` does
+   */
+  assign(request: ClaimRequest): Promise<void>;
   /** Gives back what `sandboxId` has of these; what is somebody else's is left. */
   release(networkId: string, sandboxId: string, addresses: readonly string[]): Promise<void>;
   /** Claims whose endpoint may not be on record yet. */
@@ -76,8 +83,8 @@ export function openClaims({ store, self, mirror, clock, random, quarantineMs }:
 
   /** One address a family that the network has. */
   const propose = (request: ClaimRequest): string[] => {
-    const { network, ip, ip6 } = request;
-    return ([4, 6] as const).flatMap((family) => {
+    const { network, ip, ip6, families = [4, 6] } = request;
+    return families.flatMap((family) => {
       const wanted = family === 4 ? ip : ip6;
       if (wanted !== undefined) return [wanted];
       return network.pools.some(({ subnet }) => familyOf(subnet) === family) ? [choose(request, family)] : [];
@@ -100,17 +107,25 @@ export function openClaims({ store, self, mirror, clock, random, quarantineMs }:
     return undefined;
   };
 
-  const write = async (request: ClaimRequest, addresses: readonly string[], revision: string): Promise<boolean> => {
-    const { network, sandboxId, names, mac } = request;
-    const value: EndpointValue = {
-      mac: mac ?? macFromAddress(addresses[0] ?? '0.0.0.0'),
-      host: self,
-      id: sandboxId,
-      names,
-    };
+  /** @param held revisions of the keys that this host has already */
+  const write = async (
+    request: ClaimRequest,
+    addresses: readonly string[],
+    {
+      revision,
+      held = new Map<string, string>(),
+    }: { readonly revision: string; readonly held?: ReadonlyMap<string, string> },
+  ): Promise<boolean> => {
+    const { network } = request;
     const keys = addresses.map((address) => endpointKey(network.id, address));
-    const text = JSON.stringify(value);
-    const expect: StoreExpectation[] = [{ key: networkKey(network.id), revision }, ...keys.map((key) => ({ key }))];
+    const text = JSON.stringify(claimValue(request, addresses, self));
+    const expect: StoreExpectation[] = [
+      { key: networkKey(network.id), revision },
+      ...keys.map((key) => {
+        const before = held.get(key);
+        return before === undefined ? { key } : { key, revision: before };
+      }),
+    ];
     const operations: StoreOperation[] = [
       ...keys.map((key) => ({ kind: 'put', key, value: text }) as const),
       { kind: 'put', key: networkOfHostKey(self, network.id), value: '{}' },
@@ -131,7 +146,7 @@ export function openClaims({ store, self, mirror, clock, random, quarantineMs }:
       for (const address of addresses) underWay.add(address);
       try {
         const revision = (known ??= await activeNetwork(request));
-        if (await write(request, addresses, revision)) {
+        if (await write(request, addresses, { revision })) {
           return {
             ...pick('ip', addresses, 4),
             ...pick('ip6', addresses, 6),
@@ -154,8 +169,29 @@ export function openClaims({ store, self, mirror, clock, random, quarantineMs }:
     );
   };
 
+  const assign = async (request: ClaimRequest): Promise<void> => {
+    const { network, sandboxName, ip, ip6 } = request;
+    const addresses = [ip, ip6].filter((address) => address !== undefined);
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const held = new Map<string, string>();
+      for (const address of addresses) {
+        const item = await store.get(endpointKey(network.id, address));
+        if (item === undefined) continue;
+        const value = parseEndpoint(item.value);
+        if (value?.host !== self) throw taken(request, address, value);
+        held.set(item.key, item.revision);
+      }
+      if (await write(request, addresses, { revision: await activeNetwork(request), held })) return;
+    }
+    throw new TsnetError(
+      'RUNTIME',
+      `connect ${sandboxName} to ${network.name}: others change ${addresses.join(', ')} all the time; try again`,
+    );
+  };
+
   return {
     claim,
+    assign,
     release: async (networkId, sandboxId, addresses) => {
       for (const address of addresses) {
         const key = endpointKey(networkId, address);
@@ -181,6 +217,15 @@ export function openClaims({ store, self, mirror, clock, random, quarantineMs }:
       for (const address of addresses) underWay.delete(address);
     },
   };
+}
+
+/** What the keys of a request's addresses say. */
+export function claimValue(
+  { sandboxId, names, mac }: ClaimRequest,
+  addresses: readonly string[],
+  host: string,
+): EndpointValue {
+  return { mac: mac ?? macFromAddress(addresses[0] ?? '0.0.0.0'), host, id: sandboxId, names };
 }
 
 function isOurs(value: string, self: string, sandboxId: string): boolean {

@@ -2,6 +2,7 @@
  * Takes away what a host has in the store: when a person says that it is gone for good, or when it has not come back for long. Nothing
  * is done to a host that is there, at any moment: every transaction says so.
  */
+import { keysOfDockerHost } from './docker-hosts.ts';
 import { holdingIn, type Holding } from './holdings.ts';
 import { MAX_OPERATIONS, type ClusterStore, type StoredItem, type StoreSession } from '../model/cluster-store.ts';
 import { TsnetError } from '../model/error.ts';
@@ -31,6 +32,7 @@ export async function removeHost(
     if (!(await whileAway(store, hostId, rest))) return undefined;
     removed.push(holdingIn(networkId, items));
   }
+  if (!(await whileAway(store, hostId, await keysOfDockerHost(store, hostId)))) return undefined;
   const answer = await store.transact({
     expect: [{ key: hostKey(hostId) }],
     operations: [

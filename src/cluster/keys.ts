@@ -13,6 +13,7 @@
  * blk/NETWORK/BLOCK      the host that gives out the addresses of this block, where hosts have blocks
  * name/NETWORK/NAME/HOST-ADDRESS   an endpoint that is called so, by its first address, where hosts have blocks and tell names
  * named/NETWORK/HOST/ADDRESS       all names of that endpoint
+ * dkr/NETWORK/HOST       this host's Docker has the network
  * gc/holder              who clears up
  * ```
  */
@@ -94,6 +95,14 @@ export function namedBy(networkId: string, hostId: string): string {
 
 export function namedKey(networkId: string, hostId: string, address: string): string {
   return `${namedBy(networkId, hostId)}${address}`;
+}
+
+export function dockersOf(networkId: string): string {
+  return `dkr/${networkId}/`;
+}
+
+export function dockerKey(networkId: string, hostId: string): string {
+  return `${dockersOf(networkId)}${hostId}`;
 }
 
 /** What a key is called in its directory: "ep/…/10.77.0.5" → "10.77.0.5". */

@@ -5,8 +5,9 @@
 import type { ClusterStore, StoredItem, StoreOperation } from '../model/cluster-store.ts';
 import { TsnetError } from '../model/error.ts';
 import type { Network } from '../model/records.ts';
-import { blocksOf, endpointsOf, networkKey, networkNameKey, nameIn, poolKey, vniKey } from './keys.ts';
-import { parseBlock, parseEndpoint, parseNetwork, type NetworkValue } from './values.ts';
+import { dockerHosts } from './docker-hosts.ts';
+import { blocksOf, dockerKey, endpointsOf, networkKey, networkNameKey, nameIn, poolKey, vniKey } from './keys.ts';
+import { networkIdIn, parseBlock, parseEndpoint, parseNetwork, type NetworkValue } from './values.ts';
 
 type Store = Pick<ClusterStore, 'get' | 'list' | 'transact'>;
 
@@ -22,7 +23,7 @@ export function randomVnis(count: number, random: () => number): number[] {
 }
 
 /** What of a network's record all hosts share. */
-function shared({ owner: _owner, ...network }: Network): Network {
+function shared({ owner: _owner, docker: _docker, ...network }: Network): Network {
   return { ...network, state: 'active' };
 }
 
@@ -68,6 +69,15 @@ export async function createNetwork(store: Store, network: Network, vnis: readon
   return 'vni-taken';
 }
 
+/** The network that has a name, whichever host made it; undefined for one that is just being removed, too. */
+export async function networkNamed(store: Pick<Store, 'get'>, name: string): Promise<Network | undefined> {
+  const named = await store.get(networkNameKey(name));
+  const id = named === undefined ? undefined : networkIdIn(named.value);
+  const item = id === undefined ? undefined : await store.get(networkKey(id));
+  const value = item === undefined ? undefined : parseNetwork(item.value);
+  return value?.state === 'active' ? value.network : undefined;
+}
+
 /** Writes another record for a network, in the place of whichever there is. */
 export async function updateNetwork(store: Store, network: Network): Promise<void> {
   const key = networkKey(network.id);
@@ -103,16 +113,28 @@ export async function removeNetwork(
     operations: [{ kind: 'put', key, value: JSON.stringify(deleting) }],
   });
   if (!said.ok) throw new TsnetError('CONFLICT', `${act}: another host is changing it; try again`);
-  const items = await holdersOf(store, network.id);
-  if (items.length > 0) {
+  const obstacle = await obstacleTo(store, network.id, self);
+  if (obstacle !== undefined) {
     await store.transact({
       expect: [],
       operations: [{ kind: 'put', key, value: JSON.stringify({ state: 'active', network: value.network }) }],
     });
-    throw new TsnetError('FORBIDDEN', `${act}: it has active endpoints: ${holders(items)}; disconnect them first`);
+    throw new TsnetError('FORBIDDEN', `${act}: ${obstacle}`);
   }
-  const operations = keysOf(network, vnis).map((gone): StoreOperation => ({ kind: 'delete', key: gone }));
+  const operations = [...keysOf(network, vnis), dockerKey(network.id, self)].map((gone): StoreOperation => ({
+    kind: 'delete',
+    key: gone,
+  }));
   await store.transact({ expect: [], operations });
+}
+
+/** Why a network cannot be removed by a host now, and what to do. */
+async function obstacleTo(store: Store, networkId: string, self: string): Promise<string | undefined> {
+  const items = await holdersOf(store, networkId);
+  if (items.length > 0) return `it has active endpoints: ${holders(items)}; disconnect them first`;
+  const dockers = (await dockerHosts(store, networkId)).filter(({ host }) => host !== self);
+  if (dockers.length === 0) return undefined;
+  return `Docker has it on host ${dockers.map(({ name }) => name).join(', ')}; \`docker network rm\` it there first`;
 }
 
 /** For a host to hear that a network is being removed, and to give back blocks in which it has nothing. */

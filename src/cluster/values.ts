@@ -96,6 +96,18 @@ export function parseNamed(text: string): NamedValue | undefined {
   return { addresses: texts(addresses), names: texts(names) };
 }
 
+/** Undefined for what is no host whose Docker has a network. */
+export function parseDockerHost(text: string): { readonly name: string } | undefined {
+  const { name } = parsed(text) ?? {};
+  return typeof name === 'string' ? { name } : undefined;
+}
+
+/** The id of the network that a name, a subnet or a number is claimed for. */
+export function networkIdIn(text: string): string | undefined {
+  const { network } = parsed(text) ?? {};
+  return typeof network === 'string' ? network : undefined;
+}
+
 /** Undefined for what is no network that this tsnet can read. */
 export function parseNetwork(text: string): NetworkValue | undefined {
   const { state, by, network } = parsed(text) ?? {};

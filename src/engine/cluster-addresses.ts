@@ -15,6 +15,9 @@ import type { AttachOptions } from './engine.ts';
 import { checkAddress } from '../ipam/choose-address.ts';
 import { realize } from './realize.ts';
 
+/** Who has the addresses in the store that Docker's IPAM was given, until an endpoint has them. */
+export const DOCKER_HOLDER = 'docker';
+
 interface Held {
   readonly network: Network;
   readonly addresses: readonly string[];
@@ -83,9 +86,7 @@ async function settle(
     ...fixed('ip6', network, options),
     ...(options.mac === undefined ? {} : { mac: parseMac(options.mac) }),
   };
-  const claim = await cluster.claim(request).catch((error: unknown) => {
-    throw unclaimed(request, error);
-  });
+  const claim = await claimed(request, cluster.claim(request));
   const { ip, ip6 } = claim;
   const addresses = [ip, ip6].filter((address) => address !== undefined);
   held.push({ network, addresses, claim });
@@ -95,6 +96,15 @@ async function settle(
     ...(ip6 === undefined ? {} : { ip6 }),
   };
   return { network, options: settled };
+}
+
+/** What comes of a claim; where it fails, the reason says what still works. */
+export async function claimed<T>(request: ClaimRequest, claiming: Promise<T>): Promise<T> {
+  try {
+    return await claiming;
+  } catch (error) {
+    throw unclaimed(request, error);
+  }
 }
 
 /** A store that does not answer is no fault of the network's: who reads it should know what still works. */

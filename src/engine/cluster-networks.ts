@@ -11,9 +11,11 @@ import type { Underlay } from '../plan/driver.ts';
 
 /** Writes a network of the cluster down here. Answers why it cannot be, where it cannot. */
 export function adoptNetwork(context: EngineContext, shared: Network, underlay: Underlay): string | undefined {
-  const network = localized(context, shared, underlay);
+  const local = localized(context, shared, underlay);
   return context.ledger.changeNetworks((change) => {
-    const known = change.network(network.id);
+    const known = change.network(local.id);
+    // Which Docker has it is this host's alone to know.
+    const network = known?.docker === undefined ? local : { ...local, docker: known.docker };
     if (known !== undefined && known.state !== 'active') return undefined;
     const other = change.networkByName(network.name);
     if (other !== undefined && other.id !== network.id) {

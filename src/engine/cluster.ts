@@ -90,7 +90,15 @@ export interface Cluster {
   withNetwork<T>(network: Network, vnis: readonly number[], work: () => Promise<T>): Promise<T | 'vni-taken'>;
   /** For a network whose record changed. */
   updateNetwork(network: Network): Promise<void>;
-  /** @throws TsnetError FORBIDDEN while other hosts have endpoints on it */
+  /** The network that has a name in the cluster, whichever host made it, though it may not be on record here yet. */
+  networkNamed(name: string): Promise<Network | undefined>;
+  /**
+   * Says that this host's Docker has a network: no other host removes it.
+   * @throws TsnetError NOT_FOUND where the network is going
+   */
+  holdForDocker(network: Network): Promise<void>;
+  releaseForDocker(network: Network): Promise<void>;
+  /** @throws TsnetError FORBIDDEN while other hosts have endpoints on it, or their Docker has it */
   removeNetwork(network: Network, vnis: readonly number[]): Promise<void>;
   /**
    * Claims addresses for an endpoint that is about to be made, and makes the endpoints of the other hosts known to the kernel: the
@@ -98,6 +106,12 @@ export interface Cluster {
    * @throws TsnetError FORBIDDEN, EXHAUSTED, NOT_FOUND
    */
   claim(request: ClaimRequest): Promise<Claim>;
+  /**
+   * Tells the cluster whose addresses are that this host has claimed before it knew, as Docker's IPAM has them; those that it has not are
+   * claimed.
+   * @throws TsnetError FORBIDDEN where another host has one
+   */
+  assign(request: ClaimRequest): Promise<void>;
   /** The endpoint of a claim is on record, or the claim was released. */
   settle(network: Network, addresses: readonly string[]): void;
   /** Who is on a network, on whatever host; as far as that is known now. */
@@ -143,6 +157,15 @@ export function requiredCluster(
 export function layoutOf(context: EngineContext, network: Network): BlockLayout | undefined {
   const length = context.drivers.of(network)?.blockLength?.(network);
   return length === undefined ? undefined : blockLayout(network, length);
+}
+
+/** Where hosts have blocks, IPv6 containers have single addresses and a route to the gateway; Docker gives its own the whole subnet. */
+export function refuseRoutedIPv6(context: EngineContext, network: Network, act: string): void {
+  if (!network.enableIPv6 || layoutOf(context, network) === undefined) return;
+  throw new TsnetError(
+    'UNSUPPORTED',
+    `${act}: Docker's containers cannot have IPv6 on a network with mode=block; leave one of the two out`,
+  );
 }
 
 /** The numbers that a network has on the wire. */

@@ -7,7 +7,7 @@ import { type Network } from '../model/records.ts';
 import type { Facts } from '../plan/kernel.ts';
 import type { Driver } from '../plan/driver.ts';
 import { overlappingRoutes } from '../ipam/overlap.ts';
-import { isClustered, localized, requiredCluster, vnisOf } from './cluster.ts';
+import { isClustered, localized, refuseRoutedIPv6, requiredCluster, vnisOf } from './cluster.ts';
 import { settled, type EngineContext } from './context.ts';
 import { checkDhcpRequest, DHCP } from './dhcp-network.ts';
 import { noSuchDriver } from './drivers.ts';
@@ -91,6 +91,7 @@ async function createForCluster(context: EngineContext, input: DraftInput): Prom
     const asked = Number(input.typed['vni'] ?? given.vnis[0]);
     const drafted = { ...input, cluster: { ...given, vnis: [asked] } };
     const shared = context.ledger.read((view) => draftNetwork(context, view, drafted));
+    if (input.docker !== undefined) refuseRoutedIPv6(context, shared, act);
     const network = localized(context, shared, cluster.underlay());
     const create = (): Promise<CreateNetworkAnswer> =>
       createDrafted(context, drafted, (_, view) => {

@@ -10,6 +10,7 @@ import type { UsedSubnet } from '../ipam/choose-pool.ts';
 import { completePools, type PoolRequest } from '../ipam/complete-pool.ts';
 import { refuseOverlap } from '../ipam/overlap.ts';
 import { chooseSubnet } from './choose-subnet.ts';
+import { isClustered } from './cluster.ts';
 import { driverOf, type EngineContext } from './context.ts';
 import { checkDhcpNetwork, DHCP, isDhcp } from './dhcp-network.ts';
 import type { CreateNetworkRequest, IpamRequest } from './engine.ts';
@@ -95,6 +96,7 @@ export function draftNetwork(
     labels: request.labels ?? {},
     predefined: false,
     ...(docker === undefined ? {} : { docker: {} }),
+    ...(docker === undefined || !isClustered(driver) ? {} : { goesWithDocker: true as const }),
     state: 'creating',
     owner: context.self,
   } as const;

@@ -58,8 +58,10 @@ export interface Network {
   readonly settings: JsonObject;
   /** What whoever uses it should know, as the driver said at its creation. */
   readonly caveat?: string;
-  /** Docker made it through our plugin, and removes it. */
+  /** Docker has it through our plugin, and removes it. Of a network of a cluster: this host's Docker. */
   readonly docker?: DockerOwner;
+  /** Of a cluster: Docker made it, so that it goes with the last host whose Docker has it. */
+  readonly goesWithDocker?: true;
   /** bridge, host and none: there without being created, and never removed. */
   readonly predefined: boolean;
   /** Of the default network: fingerprint of the daemon.json keys that it was made from. */
@@ -73,6 +75,8 @@ export interface Network {
 export interface DockerOwner {
   /** The ID of the Docker engine that has shown it to us as its own; absent: none has so far. */
   readonly engine?: string;
+  /** What Docker knows a network by, where that is not our id: a network of a cluster, which every host's Docker calls otherwise. */
+  readonly networkId?: string;
 }
 
 /** The IPAM driver of a network whose addresses Docker's own IPAM gives. */

@@ -1,5 +1,5 @@
 /** dist/netavark as a program: what it answers, and what it leaves, whatever happens. */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startDhcpServer } from '../support/dhcp-server.ts';
@@ -267,6 +267,34 @@ describe('networks of podman', () => {
       server.close();
     },
   );
+});
+
+describe('through a daemon', () => {
+  const named = containerRequest('c1', [{ network: DB, ips: ['10.91.0.9'] }]).replace(
+    '"dns_enabled":false',
+    '"dns_enabled":true',
+  );
+  const aardvark = ['--aardvark-binary', '/bin/false'];
+  const file = (): string => path.join(host.dir, 'netavark/aardvark-dns/db');
+
+  it('tells aardvark-dns who is there, and who is gone, in files of the caller', async () => {
+    await host.startDaemon();
+    const set = await netavark(host, [...aardvark, 'setup', box.path], named);
+    expect(JSON.parse(set.stdout)).toMatchObject({ db: { dns_server_ips: ['127.0.0.11', '10.91.0.1'] } });
+    expect(readFileSync(file(), 'utf8')).toContain('c1 10.91.0.9');
+    expect(await netavark(host, [...aardvark, 'teardown', box.path], named)).toMatchObject({ status: 0, stdout: '' });
+    expect(existsSync(file())).toBe(false);
+    expect(await leftovers()).toBe('');
+  });
+
+  it('sets no container up whose names it cannot tell', async () => {
+    await host.startDaemon();
+    writeFileSync(path.join(host.dir, 'netavark'), 'in the way');
+    const { status, stdout } = await netavark(host, [...aardvark, 'setup', box.path], named);
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ error: expect.stringContaining('netavark') as string });
+    expect(await leftovers()).toBe('');
+  });
 });
 
 describe('as a plugin of netavark', () => {

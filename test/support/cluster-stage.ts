@@ -61,10 +61,19 @@ export interface ClusterStageOptions {
   readonly ttl?: number;
   /** Further keys of every daemon.json. */
   readonly config?: Readonly<Record<string, unknown>>;
+  /** Gets a host ready before its daemon starts. */
+  readonly prepare?: (host: Host, number: number) => Promise<HostSpecials>;
+}
+
+export interface HostSpecials {
+  /** Further keys of its daemon.json. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Of its daemon. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 async function openClusterStage(lab: Lab, options: ClusterStageOptions): Promise<ClusterStage> {
-  const { hosts: count, members: servers = 1, ttl = 15, config = {} } = options;
+  const { hosts: count, members: servers = 1, ttl = 15, config = {}, prepare } = options;
   const underlay = lab.namespace('ul');
   await must('ip', ['-n', underlay.name, 'link', 'add', 'sw', 'type', 'bridge']);
   await must('ip', ['-n', underlay.name, 'link', 'set', 'sw', 'up']);
@@ -91,6 +100,7 @@ async function openClusterStage(lab: Lab, options: ClusterStageOptions): Promise
     const address = `192.168.77.${String(number)}`;
     const host = lab.host(`c${String(number)}`);
     await plugIn(host, `h${String(number)}`, address);
+    const specials = (await prepare?.(host, number)) ?? {};
     writeFileSync(
       path.join(host.dir, 'daemon.json'),
       JSON.stringify({
@@ -99,9 +109,10 @@ async function openClusterStage(lab: Lab, options: ClusterStageOptions): Promise
         'cluster-advertise': 'up0',
         'firewall-backend': 'nftables',
         ...config,
+        ...specials.config,
       }),
     );
-    hosts.push(clusterHost(host, address, plug(`h${String(number)}`)));
+    hosts.push(clusterHost(host, { address, plug: plug(`h${String(number)}`), env: specials.env ?? {} }));
   }
   await Promise.all(hosts.map((one) => one.startDaemon()));
   // With so short a life a session may be over before a daemon that starts has come to itself.
@@ -149,7 +160,10 @@ export function stageForFile(
   });
 }
 
-function clusterHost(host: Host, address: string, plug: ClusterHost['plug']): ClusterHost {
+function clusterHost(
+  host: Host,
+  { address, plug, env }: Pick<ClusterHost, 'address' | 'plug'> & Required<Pick<HostSpecials, 'env'>>,
+): ClusterHost {
   let daemon: Awaited<ReturnType<Host['startDaemon']>> | undefined;
   return {
     host,
@@ -157,7 +171,7 @@ function clusterHost(host: Host, address: string, plug: ClusterHost['plug']): Cl
     plug,
     tsnet: (...args) => host.mustTsnet(args),
     startDaemon: async () => {
-      daemon = await host.startDaemon();
+      daemon = await host.startDaemon([], env);
       return daemon.pid ?? 0;
     },
     killDaemon: async (signal) => {

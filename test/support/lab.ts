@@ -72,32 +72,47 @@ export class Namespace {
   readonly name: string;
   readonly path: string;
   readonly #children = new Set<ChildProcess>();
+  /** How nsenter gets in. */
+  #entry: readonly string[];
 
   constructor(name: string) {
     this.name = name;
     this.path = `/run/netns/${name}`;
+    this.#entry = [`--net=${this.path}`];
     execFileSync('ip', ['netns', 'add', name]);
     execFileSync('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
   }
 
   /** Runs a program inside the namespace. */
   run(file: string, args: readonly string[] = [], options: RunOptions = {}): Promise<Outcome> {
-    return run('nsenter', [`--net=${this.path}`, file, ...args], options);
+    return run('nsenter', [...this.#entry, file, ...args], options);
   }
 
   must(file: string, args: readonly string[] = [], options: RunOptions = {}): Promise<string> {
-    return must('nsenter', [`--net=${this.path}`, file, ...args], options);
+    return must('nsenter', [...this.#entry, file, ...args], options);
   }
 
   /** Starts a program inside the namespace that lives until the namespace is closed. */
   start(file: string, args: readonly string[] = [], options: RunOptions = {}): ChildProcess {
-    const child = spawn('nsenter', [`--net=${this.path}`, file, ...args], {
+    const child = spawn('nsenter', [...this.#entry, file, ...args], {
       env: { ...process.env, ...options.env },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#children.add(child);
     child.on('exit', () => this.#children.delete(child));
     return child;
+  }
+
+  /** What is started from here on has an empty folder of its own at this path, and sees no mounts that others make later. */
+  async hide(folder: string): Promise<void> {
+    const keeper = this.start('unshare', [
+      ...['--mount', '--propagation', 'private', 'sh', '-c'],
+      `mkdir -p ${folder} && mount -t tmpfs tmpfs ${folder} && echo hidden && exec sleep infinity`,
+    ]);
+    let said = '';
+    keeper.stdout?.on('data', (part: Buffer) => (said += part.toString()));
+    await until(() => said.includes('hidden'));
+    this.#entry = [`--net=${this.path}`, `--mount=/proc/${String(keeper.pid)}/ns/mnt`];
   }
 
   close(): void {

@@ -1,11 +1,11 @@
 /** A network whose addresses are claimed one by one, in the whole cluster: every host knows every container. */
-import { openClaims } from '../../cluster/claims.ts';
+import { claimValue, openClaims, type ClaimedAddresses } from '../../cluster/claims.ts';
 import { pause } from '../../cluster/clock.ts';
 import { endpointKey, endpointsOf } from '../../cluster/keys.ts';
 import { ofHost } from '../../cluster/leftovers.ts';
 import { ENDPOINTS } from '../../cluster/peers.ts';
 import { parseEndpoint } from '../../cluster/values.ts';
-import { macFromAddress } from '../../model/mac.ts';
+import type { ClaimRequest } from '../../engine/cluster.ts';
 import { followDirectory } from './followed-directory.ts';
 import { HEARD_MS, type JoinedNetwork, type JoinOptions } from './joined-network.ts';
 import { reconcileOwn } from './own-endpoints.ts';
@@ -15,6 +15,12 @@ export function joinByAddress(options: JoinOptions): JoinedNetwork {
   const directory = followDirectory(options, { prefix: endpointsOf(network.id), reading: ENDPOINTS });
   const { mirror } = directory;
   const claims = openClaims({ store, self, mirror, clock, random: Math.random, quarantineMs });
+  /** Ours are in the kernel, and known here, before the store tells. */
+  const wrote = (request: ClaimRequest, addresses: readonly string[]): void => {
+    const value = JSON.stringify(claimValue(request, addresses, self));
+    for (const address of addresses) directory.wrote({ key: endpointKey(network.id, address), value, revision: '' });
+  };
+  const addressesOf = ({ ip, ip6 }: ClaimedAddresses): string[] => [ip, ip6].filter((address) => address !== undefined);
   return {
     ...directory,
     network,
@@ -30,13 +36,13 @@ export function joinByAddress(options: JoinOptions): JoinedNetwork {
       await directory.untilListed();
       const claimed = await claims.claim(request);
       const heard = pause(clock, HEARD_MS);
-      const addresses = [claimed.ip, claimed.ip6].filter((address) => address !== undefined);
-      const mac = request.mac ?? macFromAddress(addresses[0] ?? '0.0.0.0');
-      const value = JSON.stringify({ mac, host: self, id: request.sandboxId, names: request.names });
-      for (const address of addresses) {
-        directory.wrote({ key: endpointKey(network.id, address), value, revision: '' });
-      }
+      wrote(request, addressesOf(claimed));
       return { ...claimed, heard };
+    },
+    assign: async (request) => {
+      beInTouch();
+      await claims.assign(request);
+      wrote(request, addressesOf(request));
     },
     settle: (addresses) => {
       claims.settle(addresses);

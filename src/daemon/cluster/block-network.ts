@@ -35,9 +35,12 @@ export function joinByBlock(options: JoinOptions, layout: BlockLayout): JoinedNe
   });
   const { mirror } = directory;
   const addresses = (): string[] =>
-    context.ledger
-      .read((view) => view.endpointsOfNetwork(id))
-      .flatMap((endpoint) => endpoint.addresses.map(({ address }) => withoutLength(address)));
+    context.ledger.read((view) => [
+      ...view
+        .endpointsOfNetwork(id)
+        .flatMap((endpoint) => endpoint.addresses.map(({ address }) => withoutLength(address))),
+      ...view.leases(id).flatMap(({ address, holder }) => (holder.kind === 'docker' ? [address] : [])),
+    ]);
   const blocks = openBlocks({
     ...options,
     layout,
@@ -78,6 +81,8 @@ export function joinByBlock(options: JoinOptions, layout: BlockLayout): JoinedNe
       const { isNewBlock, ...claimed } = await blocks.claim(request);
       return { ...claimed, heard: isNewBlock ? pause(clock, HEARD_MS) : Promise.resolve() };
     },
+    // Nobody else has to know whose an address of ours is.
+    assign: () => Promise.resolve(),
     settle: (settled) => {
       blocks.settle(settled);
       names.tellSoon();

@@ -21,6 +21,8 @@ export interface JoinedNetwork {
   readonly mirror: Mirror;
   /** Has addresses for an endpoint that is about to be made; the errors of `Cluster.claim`. */
   claim(request: ClaimRequest): Promise<Claim>;
+  /** Tells whose addresses are that this host has; the errors of `Cluster.assign`. */
+  assign(request: ClaimRequest): Promise<void>;
   /** The endpoint of these addresses is on record, or they were released. */
   settle(addresses: readonly string[]): void;
   /** Rejects where the store is needed and cannot be asked. */

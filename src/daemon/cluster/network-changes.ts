@@ -1,8 +1,10 @@
 /** The part of the cluster that makes, changes and removes networks: for all hosts first, then on record here. */
 import type { Hosts } from '../../cluster/hosts.ts';
-import { createNetwork, randomVnis, removeNetwork, updateNetwork } from '../../cluster/networks.ts';
+import { enterDockerHost, leaveDockerHost } from '../../cluster/docker-hosts.ts';
+import { createNetwork, networkNamed, randomVnis, removeNetwork, updateNetwork } from '../../cluster/networks.ts';
 import type { Cluster } from '../../engine/cluster.ts';
 import type { ClusterStore } from '../../model/cluster-store.ts';
+import type { Network } from '../../model/records.ts';
 import type { Log } from '../log.ts';
 import type { NetworkList } from './network-list.ts';
 import type { Place } from './place.ts';
@@ -10,6 +12,8 @@ import type { Place } from './place.ts';
 export interface NetworkChangesOptions {
   readonly store: ClusterStore;
   readonly self: string;
+  /** What people call this host. */
+  readonly name: string;
   readonly place: Place;
   readonly hosts: Hosts;
   readonly networks: NetworkList;
@@ -20,16 +24,35 @@ export interface NetworkChangesOptions {
 
 const VNIS_AT_ONCE = 4;
 
+type NetworkChanges = Pick<
+  Cluster,
+  'draft' | 'withNetwork' | 'updateNetwork' | 'removeNetwork' | 'networkNamed' | 'holdForDocker' | 'releaseForDocker'
+>;
+
 export function networkChanges({
   store,
   self,
+  name,
   place,
   hosts,
   networks,
   log,
   beInTouch,
-}: NetworkChangesOptions): Pick<Cluster, 'draft' | 'withNetwork' | 'updateNetwork' | 'removeNetwork'> {
+}: NetworkChangesOptions): NetworkChanges {
+  const holdForDocker = (network: Network): Promise<void> => enterDockerHost(store, network, { host: self, name });
   return {
+    networkNamed: (wanted) => {
+      beInTouch();
+      return networkNamed(store, wanted);
+    },
+    holdForDocker: (network) => {
+      beInTouch();
+      return holdForDocker(network);
+    },
+    releaseForDocker: (network) => {
+      beInTouch();
+      return leaveDockerHost(store, network.id, self);
+    },
     draft: () => {
       beInTouch();
       const { mtu, family, port } = place;
@@ -45,6 +68,7 @@ export function networkChanges({
       return networks.making(network, async () => {
         if ((await createNetwork(store, network, vnis)) === 'vni-taken') return 'vni-taken';
         try {
+          if (network.docker !== undefined) await holdForDocker(network);
           return await work();
         } catch (error) {
           await removeNetwork(store, { network, vnis, self }).catch((cause: unknown) => {

@@ -196,7 +196,7 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
   rejoin();
 
   return {
-    ...networkChanges({ store, self, place, hosts: hostList.hosts, networks, log, beInTouch }),
+    ...networkChanges({ store, self, name: value.name, place, hosts: hostList.hosts, networks, log, beInTouch }),
     ...clusterHosts({
       store,
       self,
@@ -219,6 +219,14 @@ export async function openCluster(options: ClusterOptions): Promise<ClusterPart>
       } catch (error) {
         joined.unpin(network.id);
         throw error;
+      }
+    },
+    assign: async (request) => {
+      const { network } = request;
+      try {
+        await joined.pin(network).assign(request);
+      } finally {
+        joined.unpin(network.id);
       }
     },
     settle: (network, addresses) => {

@@ -7,9 +7,10 @@ import { endpointKey, networkOfHostKey, nameIn } from '../../cluster/keys.ts';
 import { deleteUnchanged, itemsOfHost, ofHost } from '../../cluster/leftovers.ts';
 import { nameKeysOfHost } from '../../cluster/told-names.ts';
 import { parseEndpoint, type EndpointValue } from '../../cluster/values.ts';
-import { namesOf } from '../../engine/cluster-addresses.ts';
+import { DOCKER_HOLDER, namesOf } from '../../engine/cluster-addresses.ts';
 import type { EngineContext } from '../../engine/context.ts';
 import { withoutLength } from '../../model/address.ts';
+import { macFromAddress } from '../../model/mac.ts';
 import type { Log } from '../log.ts';
 import type { Claims } from '../../cluster/claims.ts';
 import type { Mirror } from '../../cluster/mirror.ts';
@@ -74,21 +75,26 @@ interface Wanted {
 }
 
 function wantedKeys({ ledger }: EngineContext, networkId: string, self: string): Map<string, Wanted> {
-  return ledger.read(
-    (view) =>
-      new Map(
-        view.endpointsOfNetwork(networkId).flatMap((endpoint) => {
-          const { addresses, mac, sandboxId, aliases, state } = endpoint;
-          const sandbox = view.sandbox(sandboxId);
-          if (sandbox === undefined) return [];
-          const value = { mac, host: self, id: sandboxId, names: namesOf(sandbox, aliases) };
-          const isSettled = state !== 'attaching' && state !== 'detaching';
-          return addresses.map(
-            ({ address }) => [endpointKey(networkId, withoutLength(address)), { value, isSettled }] as const,
-          );
-        }),
-      ),
-  );
+  return ledger.read((view) => {
+    const ofEndpoints = view.endpointsOfNetwork(networkId).flatMap((endpoint) => {
+      const { addresses, mac, sandboxId, aliases, state } = endpoint;
+      const sandbox = view.sandbox(sandboxId);
+      if (sandbox === undefined) return [];
+      const value = { mac, host: self, id: sandboxId, names: namesOf(sandbox, aliases) };
+      const isSettled = state !== 'attaching' && state !== 'detaching';
+      return addresses.map(
+        ({ address }) => [endpointKey(networkId, withoutLength(address)), { value, isSettled }] as const,
+      );
+    });
+    const ofDocker = view
+      .leases(networkId)
+      .filter(({ holder }) => holder.kind === 'docker')
+      .map(({ address }) => {
+        const value = { mac: macFromAddress(address), host: self, id: DOCKER_HOLDER, names: [] };
+        return [endpointKey(networkId, address), { value, isSettled: true }] as const;
+      });
+    return new Map<string, Wanted>([...ofEndpoints, ...ofDocker]);
+  });
 }
 
 /** That this host has nothing there any more. */

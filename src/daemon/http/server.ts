@@ -5,6 +5,7 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { TsnetError } from '../../model/error.ts';
 import type { Metrics } from '../metrics.ts';
 import { cniRoute } from './cni-route.ts';
+import { netavarkRoute } from './netavark-route.ts';
 import { dockerRoutes } from './docker/docker-routes.ts';
 import type { DockerParts } from './docker/docker-parts.ts';
 import { routedPath } from './docker/docker-path.ts';
@@ -57,6 +58,7 @@ export async function buildServer({ metrics, ...parts }: ServerParts): Promise<F
   });
   await app.register(async (scope) => {
     tsnetRoutes(scope, engine);
+    netavarkRoute(scope, engine);
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
     scope.get('/metrics', { schema: { summary: 'Counts for Prometheus', tags: ['tsnet'] } }, async (_request, reply) =>
       reply.type(metrics.contentType).send(await metrics.text()),

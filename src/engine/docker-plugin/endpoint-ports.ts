@@ -3,7 +3,7 @@ import { TsnetError } from '../../model/error.ts';
 import { shortId } from '../../model/ids.ts';
 import type { Endpoint } from '../../model/records.ts';
 import { driverOf, type EngineContext } from '../context.ts';
-import { requireDockerNetwork } from './networks.ts';
+import { requireDockerNetwork } from './docker-networks.ts';
 import { withSpace } from '../gc.ts';
 import { publish } from '../publish.ts';
 import { recover } from '../recover.ts';
@@ -29,7 +29,7 @@ export async function publishDockerPorts(
   const endpoint = context.ledger.read((view) => view.endpoint(endpointId));
   if (endpoint === undefined)
     throw new TsnetError('NOT_FOUND', `publish ${ports.join(', ')} for Docker: the endpoint is gone`);
-  await withSpace(context, () => publish(context, { network: networkId, container: endpoint.sandboxId, ports }));
+  await withSpace(context, () => publish(context, { network: network.id, container: endpoint.sandboxId, ports }));
   return undefined;
 }
 

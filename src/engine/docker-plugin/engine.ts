@@ -21,7 +21,8 @@ import { hasDockers, heedDocker, learnNamespaces } from './sight.ts';
 export interface DockerPluginEngine {
   /** The warnings. */
   createNetwork(request: CreateDockerNetworkRequest): Promise<readonly string[]>;
-  removeNetwork(id: string): Promise<void>;
+  /** Why a network of the cluster stays there, where it does. */
+  removeNetwork(id: string): Promise<string | undefined>;
   reserveEndpoint(request: DockerEndpointRequest): Promise<Endpoint>;
   join(request: DockerJoinRequest): Promise<DockerJoinAnswer>;
   /** Why the ports are not published, where the network publishes none. */
@@ -56,10 +57,7 @@ export function dockerPluginEngine(context: EngineContext): DockerPluginEngine {
       releaseDockerPool(context, id);
     },
     requestAddress: (request) => requestDockerAddress(context, request),
-    releaseAddress: async (poolId, address) => {
-      await Promise.resolve();
-      releaseDockerAddress(context, poolId, address);
-    },
+    releaseAddress: (poolId, address) => releaseDockerAddress(context, poolId, address),
     hasDockers: async () => Promise.resolve(hasDockers(context)),
     learnNamespaces: async () => Promise.resolve(learnNamespaces(context)),
     heed: (sight) => heedDocker(context, sight),

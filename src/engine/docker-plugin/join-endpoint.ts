@@ -8,7 +8,7 @@ import { shortId } from '../../model/ids.ts';
 import type { LedgerChange } from '../../model/ledger.ts';
 import type { Endpoint, Family, Netns, Network, Sandbox } from '../../model/records.ts';
 import { driverOf, namespacesOf, settled, type EngineContext } from '../context.ts';
-import { requireDockerNetwork } from './networks.ts';
+import { requireDockerNetwork } from './docker-networks.ts';
 import { realize } from '../realize.ts';
 import { recover } from '../recover.ts';
 import { attempt, failure } from '../undo.ts';

@@ -1,12 +1,15 @@
 /** Networks that Docker makes through our plugin: ours in all but who gives the orders. */
 import { TsnetError } from '../../model/error.ts';
 import { shortId } from '../../model/ids.ts';
-import type { Network } from '../../model/records.ts';
+import type { Driver } from '../../plan/driver.ts';
+import { isClustered, isOfCluster } from '../cluster.ts';
 import type { EngineContext } from '../context.ts';
 import { createNetwork } from '../create-network.ts';
 import { detach } from '../detach.ts';
 import { recover } from '../recover.ts';
 import { removeNetwork } from '../remove-network.ts';
+import { checkClusterRequest, joinOrMake, leaveClusterNetwork } from './cluster-networks.ts';
+import { networkOfDocker } from './docker-networks.ts';
 
 export interface DockerNetworkPool {
   readonly subnet: string;
@@ -17,7 +20,7 @@ export interface DockerNetworkPool {
 }
 
 export interface CreateDockerNetworkRequest {
-  /** Docker's, and ours from then on. */
+  /** Docker's, and ours from then on, unless it is a network of the cluster that is there already. */
   readonly id: string;
   /** Absent: {@link unnamed}. Docker tells drivers no names. */
   readonly name?: string;
@@ -33,49 +36,55 @@ export async function createDockerNetwork(
   context: EngineContext,
   request: CreateDockerNetworkRequest,
 ): Promise<readonly string[]> {
-  const { id, driver, pools, internal, enableIPv6, options } = request;
+  const { id, pools, internal, enableIPv6, options } = request;
   const name = request.name ?? unnamed(id);
-  const there = context.ledger.read((view) => view.network(id));
+  const act = `create network ${name}`;
+  const there = context.ledger.read((view) => networkOfDocker(view, id));
   if (there?.state === 'active') return [];
-  refuseDriver(context, driver, `create network ${name}`);
+  const driver = requireDriver(context, request.driver, act);
   const ownSubnets = pools.filter(({ isOurs }) => isOurs).map(({ subnet }) => subnet);
+  if (isClustered(driver)) {
+    checkClusterRequest(
+      context,
+      { name: request.name, driver: driver.name, areOurs: ownSubnets.length === pools.length },
+      act,
+    );
+  }
   const ranges = context.ledger.read((view) => new Map(view.dockerPools().map(({ subnet, range }) => [subnet, range])));
-  const { warnings } = await createNetwork(
-    context,
-    {
-      name,
-      driver,
-      internal,
-      enableIPv4: pools.some(({ subnet }) => !subnet.includes(':')),
-      enableIPv6,
-      options,
-      ipam: pools.map(({ subnet, gateway, aux, isOurs }) => {
-        const range = isOurs ? ranges.get(subnet) : undefined;
-        return {
-          subnet,
-          aux,
-          ...(gateway === undefined ? {} : { gateway }),
-          ...(range === undefined ? {} : { range }),
-        };
-      }),
-    },
-    { id, ownSubnets },
-  );
-  return warnings;
+  const wanted = {
+    name,
+    driver: request.driver,
+    internal,
+    enableIPv4: pools.some(({ subnet }) => !subnet.includes(':')),
+    enableIPv6,
+    options,
+    ipam: pools.map(({ subnet, gateway, aux, isOurs }) => {
+      const range = isOurs ? ranges.get(subnet) : undefined;
+      return {
+        subnet,
+        aux,
+        ...(gateway === undefined ? {} : { gateway }),
+        ...(range === undefined ? {} : { range }),
+      };
+    }),
+  };
+  const make = async (): Promise<readonly string[]> =>
+    (await createNetwork(context, wanted, { id, ownSubnets })).warnings;
+  return isClustered(driver) ? joinOrMake(context, { id, wanted, driver, make }) : make();
 }
 
-function refuseDriver({ drivers }: EngineContext, driver: string, act: string): void {
+function requireDriver({ drivers }: EngineContext, driver: string, act: string): Driver {
   const found = drivers.named(driver);
   if (found === undefined) {
     throw new TsnetError(
       'NOT_FOUND',
-      `${act}: tsnet has no driver "${driver}" for Docker; name one with -o driver=, such as bridge, macvlan or ipvlan`,
+      `${act}: tsnet has no driver "${driver}" for Docker; name one with -o driver=, such as bridge, macvlan, ipvlan or overlay`,
     );
   }
-  if (found.scope !== 'global') return;
+  if (found.scope !== 'global' || isClustered(found)) return found;
   throw new TsnetError(
     'UNSUPPORTED',
-    `${act}: the addresses of ${driver} networks are for all hosts, and Docker's IPAM is one host's; create it with \`tsnet create -d ${driver}\` and connect containers to it as docker:NAME`,
+    `${act}: ${driver} networks are for all hosts, and how they are so is their plugin's; create it with \`tsnet create -d ${driver}\` and connect containers to it as docker:NAME`,
   );
 }
 
@@ -84,23 +93,19 @@ export function unnamed(id: string): string {
   return `docker-${shortId(id)}`;
 }
 
-/** With what Docker had on it; one that is gone already is removed. Others' containers keep it. */
-export async function removeDockerNetwork(context: EngineContext, id: string): Promise<void> {
+/**
+ * With what Docker had on it; one that is gone already is removed. Others' containers keep it. Answers why a network of the cluster
+ * stays there, where it does.
+ */
+export async function removeDockerNetwork(context: EngineContext, id: string): Promise<string | undefined> {
   await recover(context);
-  if (context.ledger.read((view) => view.network(id)) === undefined) return;
+  const network = context.ledger.read((view) => networkOfDocker(view, id));
+  if (network === undefined) return undefined;
   await context.lock.shared(async () => {
-    const left = context.ledger.read((view) => view.endpointsOfNetwork(id));
+    const left = context.ledger.read((view) => view.endpointsOfNetwork(network.id));
     for (const { id: endpointId, handOver } of left) if (handOver !== undefined) await detach(context, endpointId);
   });
-  await removeNetwork(context, { network: id });
-}
-
-/** @throws TsnetError NOT_FOUND */
-export function requireDockerNetwork({ ledger }: EngineContext, id: string, act: string): Network {
-  const network = ledger.read((view) => view.network(id));
-  if (network?.state === 'active') return network;
-  throw new TsnetError(
-    'NOT_FOUND',
-    `${act}: tsnet knows no network ${shortId(id)}; \`docker network rm\` it and create it again`,
-  );
+  if (isOfCluster(context, network)) return leaveClusterNetwork(context, network);
+  await removeNetwork(context, { network: network.id });
+  return undefined;
 }

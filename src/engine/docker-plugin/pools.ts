@@ -14,14 +14,17 @@ import { DOCKER_IPAM, type DockerPool, type Family, type Network, type Pool } fr
 import { chooseAddress, restedAddresses } from '../../ipam/choose-address.ts';
 import { completePools } from '../../ipam/complete-pool.ts';
 import { refuseOverlap } from '../../ipam/overlap.ts';
-import { hostProblem } from '../../ipam/usable.ts';
 import { chooseSubnet } from '../choose-subnet.ts';
+import { DOCKER_HOLDER } from '../cluster-addresses.ts';
+import { isOfCluster } from '../cluster.ts';
 import type { EngineContext } from '../context.ts';
 import { usedSubnets } from '../draft-network.ts';
 import { RELEASED_AT_ONCE } from '../draft-endpoint.ts';
 import { withSpace } from '../gc.ts';
-import { addressHolder } from '../lookup.ts';
 import { recover } from '../recover.ts';
+import { askedAddress, refuseHeld } from './asked-address.ts';
+import { joinable } from './cluster-networks.ts';
+import { holdInCluster } from './hold-in-cluster.ts';
 
 export interface DockerPoolRequest {
   readonly family: Family;
@@ -49,7 +52,12 @@ export async function requestDockerPool(context: EngineContext, request: DockerP
     if (pool === undefined || familyOf(pool.subnet) !== family) {
       throw new TsnetError('INVALID', `hold subnet ${wanted} for Docker: it is no IPv${family} subnet`);
     }
-    refuseOverlap(pool.subnet, used);
+    const shared = joinable(context, change.networks(), pool.subnet)?.network.name;
+    refuseOverlap(
+      pool.subnet,
+      used.filter(({ network, subnet }) => network !== shared || subnet !== pool.subnet),
+    );
+    refuseHeldPool(change, pool.subnet);
     const held: DockerPool = {
       version: 1,
       id: poolId(pool),
@@ -62,6 +70,15 @@ export async function requestDockerPool(context: EngineContext, request: DockerP
     change.putDockerPool(held);
     return held;
   });
+}
+
+/** A network of the cluster may have the subnet already: then Docker joins it. But once. */
+function refuseHeldPool(view: LedgerView, subnet: string): void {
+  if (!view.dockerPools().some((pool) => pool.subnet === subnet)) return;
+  throw new TsnetError(
+    'FORBIDDEN',
+    `subnet ${subnet} is held for Docker already (--ipam-driver tsnet); choose another --subnet, or leave it out`,
+  );
 }
 
 /** 24 of "0.0.0.0/24", which means any subnet of this size. */
@@ -94,7 +111,12 @@ export interface DockerAddressRequest {
 /** "10.0.0.2/24", held for Docker. */
 export async function requestDockerAddress(context: EngineContext, request: DockerAddressRequest): Promise<string> {
   await recover(context);
-  return withSpace(context, () => Promise.resolve(holdAddress(context, request)));
+  return withSpace(context, async () => {
+    const [pool, network] = context.ledger.read((view) => poolAndNetwork(view, request.poolId));
+    return network !== undefined && isOfCluster(context, network)
+      ? holdInCluster(context, { pool, network, asked: request.address })
+      : holdAddress(context, request);
+  });
 }
 
 function holdAddress(context: EngineContext, request: DockerAddressRequest): string {
@@ -108,7 +130,14 @@ function holdAddress(context: EngineContext, request: DockerAddressRequest): str
       return `${address}/${length}`;
     });
   }
+  const shared = ledger.read((view) => joinable(context, view.networks(), pool.subnet));
   if (!request.isGateway && request.address === undefined) {
+    if (shared !== undefined) {
+      throw new TsnetError(
+        'FORBIDDEN',
+        `give Docker an address of ${pool.subnet}: it is network ${shared.network.name}'s, of the cluster; create Docker's with -d tsnet -o driver=${shared.network.driver} -o name=${shared.network.name}`,
+      );
+    }
     return ledger.change((change) => {
       const address = choose(context, change, { pool, holder: pool.id, request });
       hold(change, pool.id, address, request);
@@ -117,7 +146,9 @@ function holdAddress(context: EngineContext, request: DockerAddressRequest): str
   }
   return ledger.changeNetworks((change) => {
     const [current] = poolAndNetwork(change, request.poolId);
-    const address = choose(context, change, { pool: current, holder: pool.id, request });
+    // All hosts have the same one.
+    const gateway = request.isGateway && request.address === undefined ? shared?.pool.gateway : undefined;
+    const address = gateway ?? choose(context, change, { pool: current, holder: pool.id, request });
     change.putDockerPool({ ...current, held: [...current.held, address] });
     return `${address}/${length}`;
   });
@@ -140,19 +171,8 @@ function choose(context: EngineContext, change: LedgerChange, { pool, holder, ne
   const family = familyOf(pool.subnet);
   const name = network?.name ?? `of Docker's on ${pool.subnet}`;
   if (request.address !== undefined) {
-    const address = formatAddress(parseAddress(withoutLength(request.address)));
-    const act = `give Docker address ${address}`;
-    const problem = hostProblem(parsePrefix(pool.subnet), parseAddress(address));
-    if (problem !== undefined) throw new TsnetError('INVALID', `${act}: ${problem}`);
-    const lease = change.lease(holder, address)?.kind;
-    if (lease === 'endpoint' || lease === 'docker') {
-      throw new TsnetError(
-        'FORBIDDEN',
-        `${act}: it is held by ${addressHolder(change, holder, address)}; choose another`,
-      );
-    }
-    if (pool.held.includes(address))
-      throw new TsnetError('FORBIDDEN', `${act}: Docker has it already, as gateway or aux address`);
+    const address = askedAddress(pool, request.address);
+    refuseHeld(change, { pool, holder, address });
     return address;
   }
   const leases = change.leasesFor(holder, family);
@@ -172,7 +192,7 @@ function choose(context: EngineContext, change: LedgerChange, { pool, holder, ne
 }
 
 /** What is free already is released. The address of an endpoint goes with the endpoint. */
-export function releaseDockerAddress(context: EngineContext, id: string, typed: string): void {
+export async function releaseDockerAddress(context: EngineContext, id: string, typed: string): Promise<void> {
   const { ledger } = context;
   const address = formatAddress(parseAddress(withoutLength(typed)));
   const pool = ledger.read((view) => view.dockerPool(id));
@@ -185,14 +205,18 @@ export function releaseDockerAddress(context: EngineContext, id: string, typed: 
     });
     return;
   }
-  ledger.change((change) => {
-    const holder = networkOf(change, pool)?.id ?? id;
-    if (change.lease(holder, address)?.kind !== 'docker') return;
+  const network = ledger.change((change) => {
+    const found = networkOf(change, pool);
+    const holder = found?.id ?? id;
+    if (change.lease(holder, address)?.kind !== 'docker') return undefined;
     const untilMs = context.now() + context.config.quarantineSeconds * 1000;
     if (context.config.quarantineSeconds > 0)
       change.holdAddress(holder, address, { kind: 'quarantine', untilMs }, 'static');
     else change.releaseAddress(holder, address);
+    return found;
   });
+  if (network !== undefined && isOfCluster(context, network))
+    await context.cluster?.release(network, DOCKER_HOLDER, [address]);
 }
 
 function poolAndNetwork(view: LedgerView, id: string): [DockerPool, Network | undefined] {

@@ -6,18 +6,21 @@
  * the end. So we make the host's side and that link (`Endpoint.handOver`). A join may be long before the container's namespace
  * is there; containers are told apart by the path that it will have (Docker's sandbox key).
  */
-import { contains, formatInterface, parseInterface, parsePrefix } from '../../model/address.ts';
+import { contains, formatInterface, parseInterface, parsePrefix, withoutLength } from '../../model/address.ts';
 import { TsnetError } from '../../model/error.ts';
 import { shortId, timestamp } from '../../model/ids.ts';
 import type { LedgerChange } from '../../model/ledger.ts';
 import { macFromAddress, parseMac } from '../../model/mac.ts';
 import type { Endpoint, EndpointAddress, Netns, Network, Sandbox } from '../../model/records.ts';
+import { claimed, namesOf } from '../cluster-addresses.ts';
+import { isClustered, requiredCluster, type ClaimRequest } from '../cluster.ts';
 import { driverOf, type EngineContext } from '../context.ts';
-import { requireDockerNetwork } from './networks.ts';
+import { requireDockerNetwork } from './docker-networks.ts';
 import { HOST_LINK_DIGITS, nextHop } from '../draft-endpoint.ts';
 import { withSpace } from '../gc.ts';
 import { addressHolder } from '../lookup.ts';
 import { recover } from '../recover.ts';
+import { releaseEndpoint } from '../release.ts';
 import { refuseNeighbours } from '../shared-lan.ts';
 
 export interface DockerEndpointRequest {
@@ -36,16 +39,45 @@ export const UNKNOWN_NETNS: Netns = { path: '', device: 0, inode: 0 };
 /** Writes the endpoint down. Asked for a second time it is there. */
 export async function reserveDockerEndpoint(context: EngineContext, request: DockerEndpointRequest): Promise<Endpoint> {
   await recover(context);
-  return withSpace(context, () => context.lock.shared(() => Promise.resolve(reserve(context, request))));
+  const endpoint = await withSpace(context, () =>
+    context.lock.shared(() => Promise.resolve(reserve(context, request))),
+  );
+  await tellCluster(context, endpoint);
+  return endpoint;
+}
+
+/** Its addresses were claimed for Docker's IPAM, before there was an endpoint. What another host has after all is refused. */
+async function tellCluster(context: EngineContext, endpoint: Endpoint): Promise<void> {
+  const network = context.ledger.read((view) => view.network(endpoint.networkId));
+  if (network === undefined || !isClustered(driverOf(context, network))) return;
+  const sandbox = { id: endpoint.sandboxId, name: `docker-${shortId(endpoint.id)}` };
+  const request: ClaimRequest = {
+    network,
+    sandboxId: sandbox.id,
+    sandboxName: sandbox.name,
+    names: namesOf(sandbox, []),
+    mac: endpoint.mac,
+    ...Object.fromEntries(
+      endpoint.addresses.map(({ address }) => [address.includes(':') ? 'ip6' : 'ip', withoutLength(address)]),
+    ),
+  };
+  try {
+    await claimed(request, requiredCluster(context, `connect ${sandbox.name} to ${network.name}`).assign(request));
+  } catch (error) {
+    context.ledger.change((change) => {
+      releaseEndpoint(context, change, endpoint);
+    });
+    throw error;
+  }
 }
 
 function reserve(context: EngineContext, request: DockerEndpointRequest): Endpoint {
-  const { networkId, endpointId: id } = request;
+  const { endpointId: id } = request;
   const act = `make endpoint ${shortId(id)} for Docker`;
   return context.ledger.change((change) => {
+    const network = requireDockerNetwork(context, request.networkId, act);
     const known = change.endpoint(id);
-    if (known?.networkId === networkId) return known;
-    const network = requireDockerNetwork(context, networkId, act);
+    if (known?.networkId === network.id) return known;
     const addresses = request.addresses.map((address) => claim(context, change, { network, id, address, act }));
     if (addresses.length === 0) {
       throw new TsnetError('INVALID', `${act}: Docker gave it no address; IPAM driver "null" does not go with tsnet`);
@@ -64,7 +96,7 @@ function reserve(context: EngineContext, request: DockerEndpointRequest): Endpoi
     const endpoint: Endpoint = {
       version: 1,
       id,
-      networkId,
+      networkId: network.id,
       sandboxId: sandbox.id,
       interfaceName: `${driverOf(context, network).endpointDefaults(network).interfacePrefix}0`,
       hostLink: `veth${id.slice(0, HOST_LINK_DIGITS)}`,

@@ -11,6 +11,7 @@ import type { DockerOwner, DockerPool, Endpoint, Network, Sandbox } from '../../
 import type { EngineContext } from '../context.ts';
 import { detach } from '../detach.ts';
 import { releaseDockerPool } from './pools.ts';
+import { dockerIdOf } from './docker-networks.ts';
 import { removeDockerNetwork, unnamed } from './networks.ts';
 import type { Garbage } from '../engine.ts';
 import { recover } from '../recover.ts';
@@ -80,14 +81,14 @@ function noteOwners({ ledger }: EngineContext, { engine, networks, ownSubnets }:
   const isNew = ({ docker }: { readonly docker?: DockerOwner }): boolean =>
     docker !== undefined && docker.engine === undefined;
   const seen = ledger.read((view) => ({
-    networks: view.networks().filter((network) => isNew(network) && networks.has(network.id)),
+    networks: view.networks().filter((network) => isNew(network) && networks.has(dockerIdOf(network))),
     pools: view.dockerPools().filter((pool) => isNew(pool) && ownSubnets.has(pool.subnet)),
   }));
   if (seen.networks.length + seen.pools.length === 0) return;
   ledger.changeNetworks((change) => {
     for (const { id } of seen.networks) {
       const network = change.network(id);
-      if (network !== undefined) change.putNetwork({ ...network, docker: { engine } });
+      if (network !== undefined) change.putNetwork({ ...network, docker: { ...network.docker, engine } });
     }
     for (const { id } of seen.pools) {
       const pool = change.dockerPool(id);
@@ -155,8 +156,9 @@ function forgottenIn(
     const endpoints = view.endpoints().filter((endpoint) => {
       const { id, networkId, sandboxId, handOver, createdAt, state } = endpoint;
       if (handOver === undefined || state !== 'attached') return false;
-      if (!isJudged(view.network(networkId)?.docker, createdAt)) return false;
-      if (networks.get(networkId)?.endpoints.has(id) === true) return false;
+      const network = view.network(networkId);
+      if (network === undefined || !isJudged(network.docker, createdAt)) return false;
+      if (networks.get(dockerIdOf(network))?.endpoints.has(id) === true) return false;
       const netns = view.sandbox(sandboxId)?.netns;
       return netns === undefined || netns.inode === 0 || !kernel.netnsInUse(netns);
     });
@@ -165,13 +167,18 @@ function forgottenIn(
       endpoints,
       networks: view
         .networks()
-        .filter(({ id, docker, createdAt }) => isJudged(docker, createdAt) && !networks.has(id))
-        .filter(({ id }) => view.endpointsOfNetwork(id).every((endpoint) => going.has(endpoint.id))),
+        .filter((network) => isJudged(network.docker, network.createdAt) && !networks.has(dockerIdOf(network)))
+        .filter((network) => view.endpointsOfNetwork(network.id).every(isInNoWay(network, going))),
       pools: view
         .dockerPools()
         .filter(({ subnet, docker, createdAt }) => isJudged(docker, createdAt) && !ownSubnets.has(subnet)),
     };
   });
+}
+
+/** Containers of others go on with a network of the cluster, whatever Docker has forgotten. */
+function isInNoWay({ scope }: Network, going: ReadonlySet<string>): (endpoint: Endpoint) => boolean {
+  return ({ id, handOver }) => going.has(id) || (scope === 'global' && handOver === undefined);
 }
 
 async function collectForgotten(context: EngineContext, sight: DockerSight): Promise<Garbage[]> {
@@ -196,7 +203,9 @@ async function collectForgotten(context: EngineContext, sight: DockerSight): Pro
   };
   for (const { id } of endpoints)
     await collect('endpoint', names.get(id) ?? id, () => context.lock.shared(() => detach(context, id)));
-  for (const { id, name } of networks) await collect('network', name, () => removeDockerNetwork(context, id));
+  for (const network of networks) {
+    await collect('network', network.name, () => removeDockerNetwork(context, dockerIdOf(network)));
+  }
   for (const { id, subnet } of pools)
     await collect('network', `subnet ${subnet}`, () => {
       releaseDockerPool(context, id);

@@ -3,9 +3,9 @@
  * the plugin with globals.
  */
 import type { Config } from '../../model/config.ts';
-import { askDaemon, usualSockets } from './ask-daemon.ts';
-import type { CniCallAnswer } from './daemon-call.ts';
-import { readInput, writeAll } from './standard-streams.ts';
+import { carryCall, usualSockets } from '../../client/carry-call.ts';
+import { readInput, writeAll } from '../../client/standard-streams.ts';
+import { CNI_PATH_OF_DAEMON, type CniCallAnswer, type CniCallRequest } from './daemon-call.ts';
 
 /** What is not about containers takes no daemon, and no input that might not come. */
 const ALONE: readonly (string | undefined)[] = [undefined, '', 'VERSION'];
@@ -27,8 +27,8 @@ async function askedOfDaemon(input: string): Promise<CniCallAnswer | undefined> 
   if (/"ipam"/i.test(input) && (await import('./names-delegate.ts')).namesDelegate(input)) return undefined;
   for (const socket of usualSockets(process.env) ?? (await configuredSockets())) {
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('CNI_')));
-    const answer = askDaemon(socket, { env, input });
-    if (answer !== undefined) return answer;
+    const answer = carryCall({ socket, path: CNI_PATH_OF_DAEMON, call: { env, input } satisfies CniCallRequest });
+    if (answer !== undefined) return answer as CniCallAnswer;
   }
   return undefined;
 }

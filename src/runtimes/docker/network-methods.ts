@@ -57,7 +57,8 @@ export function networkMethods({ engine, warn, onMade }: NetworkMethodsParts): M
       return {};
     },
     'NetworkDriver.DeleteNetwork': async (message) => {
-      await engine.removeNetwork(idIn(message, 'NetworkID'));
+      const stays = await engine.removeNetwork(idIn(message, 'NetworkID'));
+      if (stays !== undefined) warn(`Docker has removed a network that stays in the cluster: ${stays}`);
       return {};
     },
 

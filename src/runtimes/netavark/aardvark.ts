@@ -5,10 +5,8 @@
  *     <config>/aardvark-dns/aardvark.pid      its process, which ends by itself when no network is left
  *     <config>/aardvark.lock                  flock of whoever changes these
  */
-import { spawn } from 'node:child_process';
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { TsnetError } from '../../model/error.ts';
 import { withEntry, withoutContainer, withUpstreams, type NameEntry, type NameHeader } from './aardvark-file.ts';
 
@@ -22,12 +20,16 @@ export interface NamedNetwork {
   readonly internal: boolean;
 }
 
-export interface AardvarkOptions {
+/** Where it is, and where its files are. */
+export interface AardvarkPlace {
   /** `--config` of the call. */
   readonly folder: string;
   /** Its program. */
   readonly program: string;
   readonly port: number;
+}
+
+export interface AardvarkOptions extends AardvarkPlace {
   /** Does the work while the file is locked with flock(2). */
   readonly locked: <T>(file: string, work: () => Promise<T>) => Promise<T>;
 }
@@ -134,6 +136,7 @@ async function start({ program, files, pidFile, port }: Start): Promise<void> {
   const command =
     scope === undefined ? { file: program, args } : { file: scope, args: ['-q', '--scope', program, ...args] };
   rmSync(pidFile, { force: true });
+  const { spawn } = await import('node:child_process');
   const outcome: { failed?: string } = {};
   const child = spawn(command.file, command.args, { detached: true, stdio: 'ignore', cwd: '/' });
   child.on('error', (error) => (outcome.failed = error.message));
@@ -147,7 +150,7 @@ async function start({ program, files, pidFile, port }: Start): Promise<void> {
     if (outcome.failed !== undefined || performance.now() > end) {
       throw new TsnetError('RUNTIME', `failed to start ${program}: ${outcome.failed ?? 'it wrote no pid file'}`);
     }
-    await pause(PAUSE_MS);
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 

@@ -7,7 +7,7 @@
  */
 import { TsnetError } from '../../model/error.ts';
 import type { Engine } from '../../engine/engine.ts';
-import { openAardvark, type Aardvark } from './aardvark.ts';
+import type { Aardvark, AardvarkPlace } from './aardvark.ts';
 import { NetavarkUsage, parseInvocation, USAGE, type Invocation, type NetavarkCommand } from './command-line.ts';
 import { readContainerRequest, readPluginRequest, type ContainerRequest } from './container-request.ts';
 import { createNetworkConfig } from './create.ts';
@@ -39,7 +39,7 @@ export interface NetavarkHost {
   readonly exists: (path: string) => boolean;
   readonly openEngine: () => Promise<{ readonly engine: Engine; readonly isDaemon: boolean }>;
   readonly uplink: () => string | undefined;
-  readonly locked: <T>(file: string, work: () => Promise<T>) => Promise<T>;
+  readonly openAardvark: (place: AardvarkPlace) => Aardvark;
 }
 
 /** Never throws. */
@@ -182,5 +182,5 @@ function aardvarkOf({ aardvark, configFolder }: Invocation, host: NetavarkHost):
       `aardvark-dns at port ${port} (dns_bind_port) is not supported; leave it at 53`,
     );
   }
-  return openAardvark({ folder: configFolder ?? DEFAULT_FOLDER, program: aardvark, port, locked: host.locked });
+  return host.openAardvark({ folder: configFolder ?? DEFAULT_FOLDER, program: aardvark, port });
 }

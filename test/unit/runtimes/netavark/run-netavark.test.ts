@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { openAardvark } from '../../../../src/runtimes/netavark/aardvark.ts';
 import { runNetavark, type NetavarkHost } from '../../../../src/runtimes/netavark/run-netavark.ts';
 import { makeFakeEngine, type FakeEngine } from '../../cli/fake-engine.ts';
 
@@ -24,7 +25,7 @@ async function call(argv: readonly string[], input: string, given: Partial<Netav
     exists: (path) => path.startsWith('/run/netns/'),
     openEngine: () => Promise.resolve({ engine, isDaemon: false }),
     uplink: () => undefined,
-    locked: (_file, work) => work(),
+    openAardvark: (place) => openAardvark({ ...place, locked: (_file, work) => work() }),
     ...given,
   });
   return { status, ...written, engine };

@@ -1,20 +1,29 @@
 /**
- * A call carried to a daemon as it is, environment and input, and carried out there: one request, so that this process loads neither
- * the protocol nor the engine.
+ * A call of a runtime's plugin carried to a daemon as it is, and carried out there: one request, so that this process loads neither the
+ * protocol nor the engine.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { blockingExchange } from '../../client/blocking-exchange.ts';
-import { TsnetError } from '../../model/error.ts';
-import { CNI_PATH_OF_DAEMON, type CniCallAnswer, type CniCallRequest } from './daemon-call.ts';
-import type { Environment } from './invocation.ts';
+import { TsnetError } from '../model/error.ts';
+import { blockingExchange } from './blocking-exchange.ts';
 
 /** A runtime gives up on a plugin earlier. */
 const PATIENCE_SECONDS = 300;
 
-/** Undefined where nobody listens, or somebody who does not know such calls. @throws TsnetError PERMISSION, RUNTIME */
-export function askDaemon(socket: string, call: CniCallRequest): CniCallAnswer | undefined {
+export interface CarriedCall {
+  readonly socket: string;
+  /** Where the daemon takes such calls: "/tsnet/v1/runtimes/cni". */
+  readonly path: string;
+  /** JSON-safe. */
+  readonly call: unknown;
+}
+
+/**
+ * The answer's JSON, which a daemon of the same version wrote. Undefined where nobody listens, or somebody who does not know such calls.
+ * @throws TsnetError PERMISSION, RUNTIME
+ */
+export function carryCall({ socket, path, call }: CarriedCall): unknown {
   const body = JSON.stringify(call);
-  const head = `POST ${CNI_PATH_OF_DAEMON} HTTP/1.1\r\nhost: tsnet\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
+  const head = `POST ${path} HTTP/1.1\r\nhost: tsnet\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n`;
   const text = blockingExchange(socket, head + body, PATIENCE_SECONDS);
   if (text === undefined) return undefined;
   const status = text.slice(0, 'HTTP/1.1 200'.length).slice(-3);
@@ -22,7 +31,7 @@ export function askDaemon(socket: string, call: CniCallRequest): CniCallAnswer |
   if (status === '404' || status === '413') return undefined;
   if (status === '200' && end !== -1) {
     try {
-      return JSON.parse(text.slice(end + 4)) as CniCallAnswer;
+      return JSON.parse(text.slice(end + 4)) as unknown;
     } catch {
       // Cut short.
     }
@@ -38,7 +47,7 @@ export function askDaemon(socket: string, call: CniCallRequest): CniCallAnswer |
  * The sockets at which a daemon may listen, where that can be told without reading the configuration in full: its checks cost as
  * much as the call. Undefined: daemon.json or the environment says something about it.
  */
-export function usualSockets(env: Environment): readonly string[] | undefined {
+export function usualSockets(env: Readonly<Record<string, string | undefined>>): readonly string[] | undefined {
   if ((env['TSNET_HOST'] ?? '') !== '') return undefined;
   const file = env['TSNET_CONFIG'] || '/etc/tsnet/daemon.json';
   let text = '';
