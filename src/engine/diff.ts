@@ -26,9 +26,13 @@ export function driftOf(full: FullPlan, observation: Observation): Drift[] {
   ];
 }
 
-/** What differs from the plan, in words and as observed. */
-export async function seen(context: EngineContext, full: FullPlan): Promise<{ drift: Drift[]; broken: Observation[] }> {
-  const observations = await context.kernel.observe(full.plan, full.namespaces);
+/** What differs from the plan, or from a part of it, in words and as observed. */
+export async function seen(
+  context: EngineContext,
+  full: FullPlan,
+  part: Plan = full.plan,
+): Promise<{ drift: Drift[]; broken: Observation[] }> {
+  const observations = await context.kernel.observe(part, full.namespaces);
   return {
     drift: observations.flatMap((observation) => driftOf(full, observation)),
     broken: observations.filter(({ state }) => state !== 'present'),
@@ -78,11 +82,20 @@ export async function repair(
     const full = fullPlan(context);
     // Rules go from one backend to the other all together, or not at all.
     const placed = full.unplanned.length > 0 ? { repaired: [], failed: [] } : await placeFirewall(context, full.plan);
-    const { drift, broken } = await seen(context, full);
-    let failed = await mend(context, full, broken);
+    // Isolation does not wait for a look into every container: the rules are mended meanwhile.
+    const [rules, links] = await allDone([
+      mendRules(context, full),
+      seen(
+        context,
+        full,
+        full.plan.filter((resource) => !isFirewall(resource)),
+      ),
+    ]);
+    let failed: RepairAnswer['failed'] = [...rules.failed, ...(await mend(context, full, links.broken))];
     // A link that was made anew comes without what hung on it: look again. Firewall intents hang on nothing.
-    if (broken.some(({ resource }) => !isFirewall(resource)) && failed.length === 0)
+    if (links.broken.length > 0 && failed.length === 0)
       failed = await mend(context, full, (await seen(context, full)).broken);
+    const drift = [...rules.drift, ...links.drift];
     const orphans = await orphansOf(context, full);
     await context.kernel.sweep(orphans);
     context.ledger.change((change) => {
@@ -132,6 +145,20 @@ export async function repair(
       ],
     };
   });
+}
+
+async function mendRules(
+  context: EngineContext,
+  full: FullPlan,
+): Promise<{ readonly drift: readonly Drift[]; readonly failed: RepairAnswer['failed'] }> {
+  const { drift, broken } = await seen(context, full, full.plan.filter(isFirewall));
+  return { drift, failed: await mend(context, full, broken) };
+}
+
+/** Both outcomes; throws the first failure once neither is under way any more. */
+async function allDone<A, B>(works: readonly [Promise<A>, Promise<B>]): Promise<readonly [A, B]> {
+  await Promise.allSettled(works);
+  return [await works[0], await works[1]];
 }
 
 /**

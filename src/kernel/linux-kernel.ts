@@ -123,8 +123,15 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     observe: (plan, namespaces) =>
       within(namespaces, async (scene) => {
         const { links, intents } = split(plan);
-        const observations = await observeLinks(executors, links, scene);
-        if (intents.length > 0) observations.push(...(await firewall.observe(intents)));
+        // Side by side: a large table is read on another thread. All wait for both: nobody may still look around in a scene that is
+        // being closed.
+        const [seen, ruled] = await Promise.allSettled([
+          observeLinks(executors, links, scene),
+          firewall.observe(intents),
+        ]);
+        if (seen.status === 'rejected') throw seen.reason;
+        if (ruled.status === 'rejected') throw ruled.reason;
+        const observations = [...seen.value, ...ruled.value];
         const found = new Map(observations.map((observation) => [observation.resource, observation]));
         return plan.map((resource) => found.get(resource) ?? { resource, state: 'missing' });
       }),
@@ -132,11 +139,12 @@ export function openKernel({ firewall, keepsApart, onSysctlChanged, plugins = no
     orphans: async (plans, closed = new Set()) => {
       const { links, intents } = split(plans);
       const socket = host.socket('route');
-      return [
-        ...(await linkOrphans(socket, links)),
-        ...(await entryOrphans(socket, links, closed)),
-        ...(await firewall.orphans(intents)),
-      ];
+      const found = await Promise.all([
+        linkOrphans(socket, links),
+        entryOrphans(socket, links, closed),
+        firewall.orphans(intents),
+      ]);
+      return found.flat();
     },
 
     sweep: async (orphans) => {
