@@ -2,7 +2,7 @@
  * The records that the ledger holds: plain, readonly, JSON-safe.
  *
  * Addresses are canonical text ("172.17.0.2", "fd00::2"), prefixes are "address/length". Arithmetic on them lives in
- * `address.ts`; nothing here computes.
+ * `address.ts`.
  */
 
 /** JSON object, as driver settings and options of other people are kept. */
@@ -58,7 +58,7 @@ export interface Network {
   readonly settings: JsonObject;
   /** What whoever uses it should know, as the driver said at its creation. */
   readonly caveat?: string;
-  /** Docker has it through our plugin, and removes it. Of a network of a cluster: this host's Docker. */
+  /** Docker has it through our plugin, and removes it; of a cluster: this host's Docker. */
   readonly docker?: DockerOwner;
   /** Of a cluster: Docker made it, so that it goes with the last host whose Docker has it. */
   readonly goesWithDocker?: true;
@@ -115,8 +115,7 @@ export type RuntimeKind = Extract<SandboxOrigin, { readonly id: string }>['kind'
 
 /**
  * A network namespace, told apart from a later one at the same path by device and inode, and, since the kernel reuses
- * inodes, by its cookie (SO_NETNS_COOKIE, Linux 5.14; unique until reboot; decimal text). Inode 0: it is not there yet, or nobody
- * has looked.
+ * inodes, by its cookie (SO_NETNS_COOKIE, Linux 5.14; unique until reboot; decimal text). Inode 0: nobody has seen it yet.
  */
 export interface Netns {
   readonly path: string;

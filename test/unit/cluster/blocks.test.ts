@@ -7,33 +7,16 @@ import { createNetwork, removeNetwork } from '../../../src/cluster/networks.ts';
 import { blockKey, blocksOf, networkKey } from '../../../src/cluster/keys.ts';
 import { parseNetwork } from '../../../src/cluster/values.ts';
 import { TsnetError } from '../../../src/model/error.ts';
-import type { Network } from '../../../src/model/records.ts';
 import { MemoryCluster } from '../../support/memory-cluster.ts';
+import { overlayRecord } from './overlay-record.ts';
 import { turnedClock } from './turned-clock.ts';
 
-const network: Network = {
-  version: 1,
-  id: 'a'.repeat(64),
-  name: 'ov',
-  driver: 'overlay',
-  scope: 'global',
-  createdAt: '2026-01-01T00:00:00.000000000Z',
-  internal: false,
-  attachable: false,
-  enableIPv4: true,
-  enableIPv6: true,
-  ipamDriver: 'default',
-  ipamOptions: {},
+const network = overlayRecord({
   pools: [
     { subnet: '10.77.0.0/24', gateway: '10.77.0.1', aux: { printer: '10.77.0.18' } },
     { subnet: 'fd00:77::/64', gateway: 'fd00:77::1', aux: {} },
   ],
-  options: {},
-  labels: {},
-  settings: {},
-  predefined: false,
-  state: 'active',
-};
+});
 
 /** 16 blocks of 16 addresses. */
 const LAYOUT = blockLayout(network, 28);

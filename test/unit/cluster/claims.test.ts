@@ -3,30 +3,11 @@ import { openClaims } from '../../../src/cluster/claims.ts';
 import { openMirror } from '../../../src/cluster/mirror.ts';
 import { createNetwork, removeNetwork } from '../../../src/cluster/networks.ts';
 import { endpointsOf } from '../../../src/cluster/keys.ts';
-import type { Network } from '../../../src/model/records.ts';
 import { MemoryCluster } from '../../support/memory-cluster.ts';
+import { overlayRecord } from './overlay-record.ts';
 import { turnedClock } from './turned-clock.ts';
 
-const network: Network = {
-  version: 1,
-  id: 'a'.repeat(64),
-  name: 'ov',
-  driver: 'overlay',
-  scope: 'global',
-  createdAt: '2026-01-01T00:00:00.000000000Z',
-  internal: false,
-  attachable: false,
-  enableIPv4: true,
-  enableIPv6: false,
-  ipamDriver: 'default',
-  ipamOptions: {},
-  pools: [{ subnet: '10.77.0.0/28', gateway: '10.77.0.1', aux: {} }],
-  options: {},
-  labels: {},
-  settings: {},
-  predefined: false,
-  state: 'active',
-};
+const network = overlayRecord();
 
 function claimsOf(cluster: MemoryCluster, self: string) {
   const store = cluster.host();

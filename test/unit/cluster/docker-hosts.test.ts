@@ -6,36 +6,19 @@ import { endpointKey, endpointsOf, hostKey } from '../../../src/cluster/keys.ts'
 import { removeHost } from '../../../src/cluster/host-removal.ts';
 import { openMirror } from '../../../src/cluster/mirror.ts';
 import { createNetwork, networkNamed, removeNetwork } from '../../../src/cluster/networks.ts';
-import type { Network } from '../../../src/model/records.ts';
 import { MemoryCluster } from '../../support/memory-cluster.ts';
 import type { MemoryHost } from '../../support/memory-host.ts';
+import { overlayRecord } from './overlay-record.ts';
 import { turnedClock } from './turned-clock.ts';
 
-const network: Network = {
-  version: 1,
-  id: 'a'.repeat(64),
-  name: 'ov',
-  driver: 'overlay',
-  scope: 'global',
-  createdAt: '2026-01-01T00:00:00.000000000Z',
-  internal: false,
-  attachable: false,
-  enableIPv4: true,
-  enableIPv6: true,
-  ipamDriver: 'default',
-  ipamOptions: {},
+const network = overlayRecord({
   pools: [
     { subnet: '10.77.0.0/28', gateway: '10.77.0.1', aux: {} },
     { subnet: 'fd77::/64', gateway: 'fd77::1', aux: {} },
   ],
-  options: {},
-  labels: {},
-  settings: {},
   docker: { engine: 'of host a alone' },
   goesWithDocker: true,
-  predefined: false,
-  state: 'active',
-};
+});
 
 const vnis = [5000];
 
