@@ -15,15 +15,16 @@ const ANCHOR_TABLES = ['ip tsnet-anchor', 'ip6 tsnet-anchor'] as const;
 /** Where the kernel translates: before routing and for the host's own packets destinations, on the way out and in sources. */
 const HOOKS = { prerouting: -100, output: -100, input: 100, postrouting: 100 } as const;
 
-const COMMANDS = ANCHOR_TABLES.flatMap((table) => [
-  `add table ${table} { flags owner; }\n`,
-  ...Object.entries(HOOKS).map(
-    ([hook, priority]) =>
-      `add chain ${table} ${hook} { type nat hook ${hook} priority ${String(priority)}; policy accept; }\n`,
-  ),
-  // A question without an answer. It keeps connection tracking itself going, which ends with the last rule that asks it.
-  `add rule ${table} prerouting ct state invalid\n`,
-]).join('');
+const commandsFor = (table: string): string =>
+  [
+    `add table ${table} { flags owner; }\n`,
+    ...Object.entries(HOOKS).map(
+      ([hook, priority]) =>
+        `add chain ${table} ${hook} { type nat hook ${hook} priority ${String(priority)}; policy accept; }\n`,
+    ),
+    // A question without an answer. It keeps connection tracking itself going, which ends with the last rule that asks it.
+    `add rule ${table} prerouting ct state invalid\n`,
+  ].join('');
 
 export interface NatAnchor {
   close(): Promise<void>;
@@ -33,10 +34,13 @@ export interface NatAnchor {
 export async function openNatAnchor(): Promise<NatAnchor | undefined> {
   const nft = openNftLibrary();
   if (nft === undefined) return undefined;
-  if ((await nft.apply(COMMANDS)) !== undefined) return undefined;
+  const made: string[] = [];
+  // Each by itself: a kernel without IPv6 has the other.
+  for (const table of ANCHOR_TABLES) if ((await nft.apply(commandsFor(table))) === undefined) made.push(table);
+  if (made.length === 0) return undefined;
   return {
     close: async () => {
-      await nft.apply(ANCHOR_TABLES.map((table) => `delete table ${table}\n`).join(''));
+      await nft.apply(made.map((table) => `delete table ${table}\n`).join(''));
     },
   };
 }
